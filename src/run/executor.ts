@@ -1,0 +1,84 @@
+import type { PlannedJob } from "../plan/plan.ts";
+import type { FailureReason } from "./records.ts";
+import type { ArtifactSink, LayerPath } from "./workspace.ts";
+
+/**
+ * Where attempts run. `docker`, `shell` and `fake` pass one contract test. A job's failure is a value
+ * (`ExecutionResult`); what throws (`CicdError` DOCKER_UNREACHABLE, DOCKER_FAILED, ...) is the machine's fault and becomes
+ * `runner_system_failure`.
+ */
+export interface Executor extends AsyncDisposable {
+  readonly kind: "docker" | "shell" | "fake";
+  /**
+   * Pulls or finds the image, makes the workspace and starts the job; where the same container (by `spec.name`) exists
+   * already, adopts it: it is never started twice. Aborting `signal` stops the job: see `StopReason`.
+   */
+  start(spec: AttemptSpec, signal: AbortSignal): Promise<Execution>;
+  /**
+   * Stops and removes every labelled object of this instance whose attempt `isLive` denies, whoever left it. Never
+   * touches what does not carry this instance's label.
+   */
+  sweep(isLive: (labels: AttemptLabels) => Promise<boolean>): Promise<SweepResult>;
+}
+
+export interface AttemptLabels {
+  instance: string;
+  run: string;
+  job: string;
+  attempt: number;
+}
+
+export interface AttemptSpec {
+  /** Deterministic, unique per attempt: name of container and workspace. `[a-z0-9][a-z0-9_.-]*` */
+  name: string;
+  labels: AttemptLabels;
+  job: PlannedJob;
+  /** The whole environment of the job; values may hold newlines. */
+  environment: Record<string, string>;
+  /** Lowest first: the snapshot, then the artifacts of the needs. Later ones cover earlier ones. */
+  layers: LayerPath[];
+  /** What is left of the job's time. */
+  timeoutMs: number;
+  /** Between SIGTERM and SIGKILL. */
+  graceMs: number;
+  /** An upper bound for what the container engine keeps of the log. */
+  logLimitBytes: number;
+  /** Log bytes already stored by an earlier owner; `logs` starts after them. 0 for a new attempt. */
+  logOffset: number;
+  /** Progress before the first log byte: pulls and the like, one line each. */
+  onProgress: (line: string) => void;
+}
+
+/** Reasons for `signal.abort(reason)`. `kill`: no grace. `lease_lost`: stop at once, another owner may be there. `detach`: leave it running. */
+export type StopReason = "cancel" | "kill" | "lease_lost" | "detach";
+
+export interface Execution extends AsyncDisposable {
+  /** Everything the job prints (stdout and stderr in order), from `spec.logOffset` on; ends when the job has ended. One reader, back-pressured. */
+  readonly logs: AsyncIterable<Uint8Array>;
+  /** Never rejects for what the job does; settles after the job and its `after_script` have ended. */
+  readonly result: Promise<ExecutionResult>;
+  /**
+   * After `result`: puts the workspace's files that the patterns name into the sink. Returns the patterns that matched
+   * nothing. Never follows a link out of the workspace.
+   */
+  collect(
+    selection: { paths: string[]; exclude: string[] },
+    sink: ArtifactSink,
+  ): Promise<{ unmatched: string[] }>;
+  /** Removes container, workspace and whatever else carries the attempt's labels. Idempotent. Not after `detach`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface ExecutionResult {
+  status: "success" | "failed" | "canceled";
+  exitCode: number | null;
+  failureReason: FailureReason | null;
+  message: string | null;
+}
+
+export interface SweepResult {
+  containers: number;
+  networks: number;
+  volumes: number;
+  directories: number;
+}

@@ -1,0 +1,165 @@
+import type {
+  ArtifactRecord,
+  AttemptRecord,
+  EpochMs,
+  JobRecord,
+  Lease,
+  NewRunEvent,
+  Owner,
+  RunEvent,
+  RunRecord,
+  RunStatus,
+} from "./records.ts";
+import type { Command, CommandResult } from "./transitions.ts";
+
+/**
+ * The store contract. Three adapters (memory for the orchestrator's own tests, SQLite, PostgreSQL) pass one contract
+ * test. Every method is atomic. They throw `CicdError` STORE_UNREACHABLE, STORE_BUSY, STORE_CORRUPT,
+ * STORE_SCHEMA_NEWER, STORE_FAILED or DISK_FULL, and then nothing of the call is stored.
+ */
+export interface Store extends RunStore, QueueStore, LogStore, AsyncDisposable {
+  /** For `doctor`: what and where it is, without secrets, and its schema version. */
+  describe(): Promise<{ kind: "memory" | "sqlite" | "postgres"; location: string; schemaVersion: number }>;
+  /**
+   * Calls `listener` soon after something changed, by this process or another. A hint only: it may come late, too
+   * often or never; whoever waits also polls.
+   */
+  watch(listener: () => void): Disposable;
+}
+
+export interface RunStore {
+  /** Stores the run, its number, its jobs and their first events in one transaction, and settles it. */
+  createRun(run: NewRun): Promise<RunRecord>;
+  readRun(runId: string): Promise<RunDetail | undefined>;
+  /** Newest first (by creation, then id). */
+  findRuns(filter: RunFilter): Promise<RunRecord[]>;
+  /** With jobs, attempts and artifacts in few statements, newest first: for reports. */
+  findRunDetails(filter: RunFilter): Promise<RunDetail[]>;
+  /** The pipelines of a repository with the number of their runs, by name. */
+  listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]>;
+  /**
+   * Applies one command to one run by `applyCommand` under the run's lock: the changed rows, the events and the run's
+   * status are committed together, terminal states with full durability. `undefined`: there is no such run.
+   */
+  execute(runId: string, command: Command): Promise<CommandResult | undefined>;
+  /** Events of a run after `afterId`, oldest first, at most `limit`. */
+  readEvents(runId: string, afterId: number, limit: number): Promise<RunEvent[]>;
+  /** Makes `owner` the driver of a local run (a detached one). */
+  setOwner(runId: string, owner: Owner): Promise<void>;
+  /** Deletes finished runs with everything of theirs. */
+  deleteRuns(runIds: string[]): Promise<void>;
+  /** Every blob and layer that a kept run still names. */
+  referencedArtifacts(): Promise<{ layers: Set<string>; blobs: Set<string>; trees: Set<string> }>;
+}
+
+export interface QueueStore {
+  /**
+   * pending → assigned for the first claimable job in queue order (`queuedAt`, run, index): attempt + 1, a new row
+   * with `token`, `leaseUntil` = now + `leaseMs` by the database's clock. A job of a run with a cancel or stop request
+   * is never claimed.
+   */
+  claimJob(claim: {
+    worker: string;
+    token: string;
+    leaseMs: number;
+    scope: ClaimScope;
+  }): Promise<Lease | undefined>;
+  /** Extends leases whose token still matches and whose attempt is unfinished; the others come back as lost. */
+  renewLeases(leases: Lease[], leaseMs: number): Promise<LeaseState[]>;
+  /** Unfinished attempts whose lease ran out, for the reaper; `execute({type: "reap"})` then re-checks each. */
+  findExpiredLeases(): Promise<Lease[]>;
+  /** Unfinished attempts of one worker: what it must adopt after a restart. */
+  findAttemptsOf(worker: string): Promise<AttemptRecord[]>;
+  /** Lets the leases of this worker run out now: its process is known to be dead. */
+  expireLeasesOf(worker: string): Promise<void>;
+  /** True while the attempt is unfinished and its lease has not run out. */
+  isLeaseLive(lease: Lease): Promise<boolean>;
+}
+
+export interface LogStore {
+  /**
+   * Appends a chunk at `chunk.offset`. Durable when it returns. `gap`: the offset is not the end of what is stored, or
+   * the attempt is finished; nothing is stored then.
+   */
+  appendLog(chunk: LogChunk): Promise<"stored" | "gap">;
+  /** At most `maxBytes` bytes of the log from `offset` on (at least one chunk's rest where there is one), and where it ends now. */
+  readLog(at: { jobId: string; attempt: number; offset: number; maxBytes: number }): Promise<LogSlice>;
+}
+
+/** `bytes` as they are shown: masked and sanitized. Adapters number and compress. */
+export interface LogChunk {
+  jobId: string;
+  attempt: number;
+  offset: number;
+  bytes: Uint8Array;
+}
+
+/** `complete`: the attempt is finished, `end` is final. */
+export interface LogSlice {
+  bytes: Uint8Array;
+  offset: number;
+  end: number;
+  complete: boolean;
+}
+
+export type NewRun = Omit<
+  RunRecord,
+  | "number"
+  | "status"
+  | "warnings"
+  | "cancelRequestedAt"
+  | "stopRequestedAt"
+  | "createdAt"
+  | "startedAt"
+  | "finishedAt"
+>;
+
+export interface RunDetail {
+  run: RunRecord;
+  /** By `index`. */
+  jobs: JobRecord[];
+  /** By job index, then number. */
+  attempts: AttemptRecord[];
+  /** Of every attempt, by path. */
+  artifacts: (ArtifactRecord & { jobId: string; attempt: number })[];
+}
+
+/** All given fields must match. */
+export interface RunFilter {
+  repoKey?: string;
+  pipeline?: string;
+  number?: number;
+  branch?: string;
+  /** Full hash or a prefix of at least 4 digits. */
+  commit?: string;
+  statuses?: RunStatus[];
+  mode?: RunRecord["mode"];
+  finishedBefore?: EpochMs;
+  limit?: number;
+}
+
+/** `runs`: only jobs of these runs. `queue`: any run of mode `queue`. */
+export type ClaimScope = { kind: "runs"; runIds: string[] } | { kind: "queue" };
+
+export type LeaseState =
+  | { lease: Lease; state: "held"; cancelRequested: boolean }
+  | { lease: Lease; state: "lost" };
+
+/** What `applyCommand` sees of a run, and what the adapters load under its lock. */
+export interface RunState {
+  run: RunRecord;
+  /** By `index`. */
+  jobs: JobRecord[];
+  /** The newest attempt of a job, by job id; absent before the first. */
+  attempts: Map<string, AttemptRecord>;
+}
+
+/** What a command changed; adapters write exactly this. */
+export interface RunChanges {
+  run: RunRecord | null;
+  jobs: JobRecord[];
+  attempts: AttemptRecord[];
+  /** Of the attempts that finished with this command. */
+  artifacts: (ArtifactRecord & { jobId: string; attempt: number })[];
+  events: NewRunEvent[];
+}

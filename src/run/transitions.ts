@@ -1,0 +1,384 @@
+import { assertNever } from "../errors/assert-never.ts";
+import type { PlannedJob } from "../plan/plan.ts";
+import { Draft } from "./draft.ts";
+import { decideCreated } from "./proceed.ts";
+import {
+  ACTIVE_JOB_STATES,
+  type AttemptRecord,
+  type EpochMs,
+  type FailureReason,
+  type JobRecord,
+  type JobState,
+  type Lease,
+  type NewRunEvent,
+  type Outcome,
+  type Owner,
+  TERMINAL_JOB_STATES,
+  TERMINAL_RUN_STATUSES,
+} from "./records.ts";
+import { isRetryWanted } from "./retry-policy.ts";
+import { hasWarnings, runStatus } from "./status.ts";
+import type { RunChanges, RunState } from "./store.ts";
+
+/** Everything that can happen to a run after its creation, but for claims and lease renewals (`QueueStore`). */
+export type Command =
+  /** The worker is about to create the attempt's container: assigned → running. */
+  | { type: "start"; lease: Lease; containerName: string }
+  /** The worker has begun to stop it: running → canceling. */
+  | { type: "begin_cancel"; lease: Lease }
+  | { type: "finish"; lease: Lease; outcome: Outcome }
+  /** The lease has run out. */
+  | { type: "reap"; lease: Lease }
+  | { type: "request_cancel"; actor: string }
+  /** Running jobs end by themselves, nothing more starts. */
+  | { type: "request_stop"; actor: string }
+  /** A new attempt of these jobs, or of all that failed or were canceled. A finished run is reopened. */
+  | { type: "retry"; jobs: string[] | "failed"; actor: string; owner: Owner | null }
+  | { type: "play"; job: string; actor: string };
+
+/**
+ * `noop`: it was so already, or there was nothing to do. `lost`: the lease is not held any more. `conflict`: the attempt
+ * is finished with another outcome. `canceled` (of start): do not start it, it is recorded as canceled.
+ */
+export type CommandResult =
+  | { kind: "done"; affectedJobs: string[] }
+  | { kind: "noop" }
+  | { kind: "lost" }
+  | { kind: "conflict" }
+  | { kind: "canceled" };
+
+const DONE: CommandResult = { kind: "done", affectedJobs: [] };
+const NOOP: CommandResult = { kind: "noop" };
+const LOST: CommandResult = { kind: "lost" };
+
+/**
+ * Which state may follow which (STATES.md); every change of a job's state goes through here, so an illegal one throws.
+ * From a terminal state only a retry leads on.
+ */
+export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
+  created: ["pending", "manual", "waiting_for_resource", "skipped", "canceled"],
+  manual: ["pending", "canceled"],
+  waiting_for_resource: ["pending", "canceled"],
+  pending: ["assigned", "canceled"],
+  assigned: ["running", "pending", "failed", "canceled"],
+  running: ["canceling", "pending", "success", "failed", "canceled"],
+  canceling: ["success", "failed", "canceled"],
+  success: ["pending"],
+  failed: ["pending"],
+  canceled: ["pending", "created"],
+  skipped: ["created"],
+};
+
+/**
+ * Applies one command to the rows of a run: pure, the database's `now` is an argument. The adapters call it under the
+ * run's lock and write what it returns in the same transaction.
+ */
+export function applyCommand(
+  state: RunState,
+  command: Command,
+  now: EpochMs,
+): { result: CommandResult; changes: RunChanges } {
+  const draft = new Draft(state, now);
+  const result = applyTo(draft, command);
+  settle(draft);
+  return { result, changes: draft.changes() };
+}
+
+/** The first settling of a new run: which jobs may start at once. */
+export function settleNewRun(state: RunState, now: EpochMs): RunChanges {
+  const draft = new Draft(state, now);
+  draft.emit("run.created", null);
+  settle(draft);
+  return draft.changes();
+}
+
+/** The event of a claim (pending → assigned), which the adapters write themselves. */
+export function assignedEvent(lease: Lease, jobName: string, worker: string, now: EpochMs): NewRunEvent {
+  const { runId, attempt } = lease;
+  return { runId, at: now, type: "job.assigned", job: jobName, attempt, data: { worker } };
+}
+
+function applyTo(draft: Draft, command: Command): CommandResult {
+  switch (command.type) {
+    case "start":
+      return start(draft, command.lease, command.containerName);
+    case "begin_cancel":
+      return beginCancel(draft, command.lease);
+    case "finish":
+      return finish(draft, command.lease, command.outcome);
+    case "reap":
+      return reap(draft, command.lease);
+    case "request_cancel":
+      return requestCancel(draft, command.actor);
+    case "request_stop":
+      return requestStop(draft, command.actor);
+    case "retry":
+      return retry(draft, command.jobs, command.actor, command.owner);
+    case "play":
+      return play(draft, command.job, command.actor);
+    default:
+      return assertNever(command);
+  }
+}
+
+function start(draft: Draft, lease: Lease, containerName: string): CommandResult {
+  const held = holder(draft, lease);
+  if (held === undefined) return LOST;
+  const { job, attempt } = held;
+  if (job.state === "running") return NOOP;
+  if (job.state !== "assigned") return LOST;
+  if (job.cancelRequested || startsNothing(draft)) {
+    endAttempt(draft, job, attempt, canceledOutcome("canceled before it started"));
+    return { kind: "canceled" };
+  }
+  if (attempt.leaseUntil < draft.now) return LOST;
+  draft.setAttempt(attempt, { containerName, startedAt: draft.now });
+  const running = move(draft, job, "running", { startedAt: draft.now, finishedAt: null });
+  draft.emit("job.started", running, { containerName });
+  return DONE;
+}
+
+function beginCancel(draft: Draft, lease: Lease): CommandResult {
+  const held = holder(draft, lease);
+  if (held === undefined) return LOST;
+  if (held.job.state === "canceling") return NOOP;
+  if (held.job.state !== "running") return LOST;
+  draft.emit("job.canceling", move(draft, held.job, "canceling", {}));
+  return DONE;
+}
+
+function finish(draft: Draft, lease: Lease, outcome: Outcome): CommandResult {
+  const job = draft.job(lease.jobId);
+  const attempt = job && draft.attempt(job.id);
+  if (job === undefined || attempt === undefined) return LOST;
+  if (attempt.number !== lease.attempt || attempt.leaseToken !== lease.token) return LOST;
+  if (attempt.outcome !== null) {
+    const same = attempt.outcome === outcome.status && attempt.exitCode === outcome.exitCode;
+    return same ? NOOP : { kind: "conflict" };
+  }
+  if (!ACTIVE_JOB_STATES.has(job.state)) return LOST;
+  endAttempt(draft, job, attempt, outcome);
+  return DONE;
+}
+
+function reap(draft: Draft, lease: Lease): CommandResult {
+  const held = holder(draft, lease);
+  if (held === undefined || held.attempt.leaseUntil >= draft.now) return NOOP;
+  const { job, attempt } = held;
+  if (
+    job.state === "canceling" ||
+    job.cancelRequested ||
+    (job.state === "assigned" && startsNothing(draft))
+  ) {
+    endAttempt(draft, job, attempt, canceledOutcome("its worker was lost while it was being canceled"));
+    return DONE;
+  }
+  const lost = failedOutcome("worker_lost", "the worker that ran it was lost");
+  if (job.state === "assigned") {
+    closeAttempt(draft, job, attempt, lost);
+    enqueue(draft, job, { cause: "worker_lost" });
+  } else {
+    endAttempt(draft, job, attempt, lost);
+  }
+  return DONE;
+}
+
+function requestCancel(draft: Draft, actor: string): CommandResult {
+  if (TERMINAL_RUN_STATUSES.has(draft.run.status) || draft.run.cancelRequestedAt !== null) return NOOP;
+  draft.setRun({ cancelRequestedAt: draft.now });
+  draft.emit("run.cancel_requested", null, { actor });
+  const affected: string[] = [];
+  for (const job of draft.jobs) {
+    if (!ACTIVE_JOB_STATES.has(job.state)) continue;
+    draft.setJob(job, { cancelRequested: true });
+    affected.push(job.name);
+  }
+  return { kind: "done", affectedJobs: affected };
+}
+
+function requestStop(draft: Draft, actor: string): CommandResult {
+  const { run } = draft;
+  const asked = run.stopRequestedAt !== null || run.cancelRequestedAt !== null;
+  if (TERMINAL_RUN_STATUSES.has(run.status) || asked) return NOOP;
+  draft.setRun({ stopRequestedAt: draft.now });
+  draft.emit("run.stop_requested", null, { actor });
+  const running = draft.jobs.filter((job) => job.state === "running" || job.state === "canceling");
+  return { kind: "done", affectedJobs: running.map((job) => job.name) };
+}
+
+function retry(draft: Draft, wanted: string[] | "failed", actor: string, owner: Owner | null): CommandResult {
+  const isWanted = (job: JobRecord) =>
+    wanted === "failed"
+      ? job.state === "failed" || job.state === "canceled"
+      : wanted.includes(job.name) && TERMINAL_JOB_STATES.has(job.state);
+  const again = draft.jobs.filter(isWanted);
+  if (again.length === 0) return NOOP;
+  draft.setRun({ cancelRequestedAt: null, stopRequestedAt: null, ...(owner === null ? {} : { owner }) });
+  draft.emit("run.reopened", null, { actor, jobs: again.map((job) => job.name) });
+  reviveSkipped(draft);
+  for (const job of again) {
+    const clean = draft.setJob(job, { retriesUsed: 0, cancelRequested: false, allowed: false });
+    if (job.attempt > 0) enqueue(draft, clean, { cause: "retry", actor });
+    else if (clean.state === "canceled")
+      move(draft, clean, "created", { finishedAt: null, failureReason: null });
+  }
+  return { kind: "done", affectedJobs: again.map((job) => job.name) };
+}
+
+function play(draft: Draft, name: string, actor: string): CommandResult {
+  const job = draft.jobs.find((candidate) => candidate.name === name);
+  if (job?.state !== "manual") return NOOP;
+  reviveSkipped(draft);
+  enqueue(draft, job, { cause: "play", actor });
+  return { kind: "done", affectedJobs: [name] };
+}
+
+/** Skipped jobs are decided anew; those to which nothing has changed are skipped again by `settle`. */
+function reviveSkipped(draft: Draft): void {
+  for (const job of draft.jobs) {
+    if (job.state === "skipped") move(draft, job, "created", { finishedAt: null });
+  }
+}
+
+/** Brings everything that follows from the rows up to date: `created` jobs, then the run's status and times. */
+function settle(draft: Draft): void {
+  if (startsNothing(draft)) {
+    for (const job of draft.jobs) {
+      if (!TERMINAL_JOB_STATES.has(job.state) && !ACTIVE_JOB_STATES.has(job.state))
+        cancelUnstarted(draft, job);
+    }
+  }
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const [job, decision] of decideCreated(draft.run.plan, draft.jobs)) {
+      if (decision === "wait") continue;
+      changed = true;
+      if (decision === "enqueue") enqueue(draft, job, {});
+      else if (decision === "ask") {
+        const allowed = plannedOf(draft, job).allowFailure === true;
+        draft.emit("job.manual", move(draft, job, "manual", { allowed }));
+      } else {
+        draft.emit("job.finished", move(draft, job, "skipped", { finishedAt: draft.now }), {
+          status: "skipped",
+        });
+      }
+    }
+  }
+  settleRun(draft);
+}
+
+function settleRun(draft: Draft): void {
+  const { run, jobs, now } = draft;
+  const status = runStatus(jobs);
+  const warnings = hasWarnings(jobs);
+  const isTerminal = TERMINAL_RUN_STATUSES.has(status);
+  const startedAt = run.startedAt ?? (jobs.some((job) => job.startedAt !== null) ? now : null);
+  const finishedAt = isTerminal ? (run.finishedAt ?? now) : null;
+  const same = run.status === status && run.warnings === warnings && run.startedAt === startedAt;
+  if (same && run.finishedAt === finishedAt) return;
+  draft.setRun({ status, warnings, startedAt, finishedAt });
+  if (run.startedAt === null && startedAt !== null) draft.emit("run.started", null);
+  if (isTerminal && run.finishedAt === null) draft.emit("run.finished", null, { status, warnings });
+  else if (run.status !== status) draft.emit("run.status", null, { status });
+}
+
+/** Ends the attempt and, unless the retry policy asks for another one, the job. */
+function endAttempt(draft: Draft, job: JobRecord, attempt: AttemptRecord, outcome: Outcome): void {
+  const planned = plannedOf(draft, job);
+  closeAttempt(draft, job, attempt, outcome);
+  const mayRetry = !job.cancelRequested && !startsNothing(draft) && job.state !== "canceling";
+  if (mayRetry && isRetryWanted(planned.retry, job.retriesUsed, outcome)) {
+    const counted = draft.setJob(job, { retriesUsed: job.retriesUsed + 1 });
+    enqueue(draft, counted, { cause: "retry_policy", failureReason: outcome.failureReason });
+    return;
+  }
+  const done = move(draft, job, outcome.status, {
+    finishedAt: draft.now,
+    exitCode: outcome.exitCode,
+    failureReason: outcome.failureReason,
+    allowed: isAllowed(planned, outcome),
+  });
+  draft.emit("job.finished", done, {
+    status: outcome.status,
+    exitCode: outcome.exitCode,
+    failureReason: outcome.failureReason,
+    message: outcome.message,
+    allowed: done.allowed,
+    durationMs: done.startedAt === null ? null : draft.now - done.startedAt,
+  });
+}
+
+function closeAttempt(draft: Draft, job: JobRecord, attempt: AttemptRecord, outcome: Outcome): void {
+  draft.setAttempt(attempt, {
+    finishedAt: draft.now,
+    outcome: outcome.status,
+    exitCode: outcome.exitCode,
+    failureReason: outcome.failureReason,
+    message: outcome.message,
+    logBytes: outcome.logBytes,
+    logSha256: outcome.logSha256,
+    artifactLayer: outcome.artifactLayer,
+  });
+  draft.addArtifacts(
+    outcome.artifacts.map((artifact) => ({ ...artifact, jobId: job.id, attempt: attempt.number })),
+  );
+}
+
+function enqueue(draft: Draft, job: JobRecord, data: Record<string, unknown>): void {
+  const again = job.attempt > 0;
+  const queued = move(draft, job, "pending", {
+    queuedAt: draft.now,
+    startedAt: null,
+    finishedAt: null,
+    exitCode: null,
+    failureReason: null,
+    allowed: false,
+  });
+  draft.emit(again ? "job.requeued" : "job.pending", queued, data);
+}
+
+function cancelUnstarted(draft: Draft, job: JobRecord): void {
+  const allowed = plannedOf(draft, job).allowFailure === true;
+  const done = move(draft, job, "canceled", { finishedAt: draft.now, failureReason: "canceled", allowed });
+  draft.emit("job.finished", done, { status: "canceled", failureReason: "canceled", allowed });
+}
+
+function move(draft: Draft, job: JobRecord, to: JobState, change: Partial<JobRecord>): JobRecord {
+  const from = draft.jobs[job.index]!.state;
+  if (!JOB_TRANSITIONS[from].includes(to))
+    throw new Error(`illegal transition of job ${job.name}: ${from} → ${to}`);
+  return draft.setJob(job, { ...change, state: to });
+}
+
+/** The job and its attempt, if the lease's attempt is the newest one, unfinished, and the token is right. */
+function holder(draft: Draft, lease: Lease): { job: JobRecord; attempt: AttemptRecord } | undefined {
+  const job = draft.job(lease.jobId);
+  const attempt = job && draft.attempt(job.id);
+  if (job === undefined || attempt === undefined || attempt.outcome !== null) return undefined;
+  if (attempt.number !== lease.attempt || attempt.leaseToken !== lease.token) return undefined;
+  return { job, attempt };
+}
+
+function startsNothing(draft: Draft): boolean {
+  return draft.run.cancelRequestedAt !== null || draft.run.stopRequestedAt !== null;
+}
+
+function plannedOf(draft: Draft, job: JobRecord): PlannedJob {
+  return draft.run.plan.jobs[job.index]!;
+}
+
+function isAllowed(planned: PlannedJob, outcome: Outcome): boolean {
+  if (outcome.status === "success") return false;
+  if (typeof planned.allowFailure === "boolean") return planned.allowFailure;
+  const { exitCodes } = planned.allowFailure;
+  return outcome.status === "failed" && outcome.exitCode !== null && exitCodes.includes(outcome.exitCode);
+}
+
+function canceledOutcome(message: string): Outcome {
+  return { ...failedOutcome("canceled", message), status: "canceled" };
+}
+
+function failedOutcome(failureReason: FailureReason, message: string): Outcome {
+  const nothing = { exitCode: null, logBytes: 0, logSha256: null, artifactLayer: null, artifacts: [] };
+  return { status: "failed", failureReason, message, ...nothing };
+}
