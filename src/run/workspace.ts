@@ -1,4 +1,4 @@
-import type { ArtifactRecord } from "./records.ts";
+import type { ArtifactRecord, RunSource } from "./records.ts";
 
 /** Absolute path of a directory on this host whose content is never changed again. */
 export type LayerPath = string;
@@ -30,4 +30,33 @@ export interface ArtifactSink extends AsyncDisposable {
   addDirectory(root: string, options: { accept: (path: string) => boolean }): Promise<number>;
   /** Moves the layer into place in one step. Null: it was empty. */
   commit(): Promise<{ layer: string | null; artifacts: ArtifactRecord[] }>;
+}
+
+/** Where a run's tree comes from, as the user named it: a path of this host or a git URL. */
+export interface SourceRequest {
+  repo: string;
+  branch?: string;
+  commit?: string;
+}
+
+/** An opened source: one fixed git tree, and the pipeline files in it. */
+export interface Source {
+  source: RunSource;
+  /** Top level of a local repository; null for a URL. */
+  rootDir: string | null;
+  /** Such as submodules that are not part of the snapshot; one sentence each. */
+  warnings: string[];
+  /** A file of the tree, `/`-separated from its top, at most 1 MiB and one byte. Undefined: there is none. */
+  readFile(path: string): Promise<string | undefined>;
+  /** The files below a directory of the tree (`""`: all), sorted. */
+  listFiles(prefix: string): Promise<string[]>;
+  /** Makes sure that `LayerStore.snapshotPath(source.tree)` exists. */
+  takeSnapshot(signal: AbortSignal): Promise<void>;
+}
+
+/** Opens sources. Throws GIT_MISSING, GIT_NOT_A_REPOSITORY, GIT_REF_NOT_FOUND, GIT_URL_REFUSED, GIT_FAILED, DISK_FULL. */
+export interface SourceOpener {
+  open(request: SourceRequest, signal: AbortSignal): Promise<Source>;
+  /** The key runs of this repository are recorded under, without reading its tree. */
+  repoKey(repo: string, signal: AbortSignal): Promise<string>;
 }

@@ -1,0 +1,47 @@
+import type { Executor } from "../run/executor.ts";
+import type { EpochMs, Owner } from "../run/records.ts";
+import type { Store } from "../run/store.ts";
+import type { LayerStore, SourceOpener } from "../run/workspace.ts";
+
+export type ExecutorKind = "docker" | "shell";
+
+/**
+ * What the use-cases work with, composed in `main`. Parts are made when first asked for, once, and disposed of with
+ * the app, so that a command pays only for what it uses.
+ */
+export interface App extends AsyncDisposable {
+  store(): Promise<Store>;
+  sources(): Promise<SourceOpener>;
+  layers(): Promise<LayerStore>;
+  executor(kind: ExecutorKind): Promise<Executor>;
+  files: Files;
+  identity: Identity;
+  now: () => EpochMs;
+  /** Unique, unguessable, `[a-z0-9]`, sortable by time. */
+  newId: () => string;
+  /** False when the process is known to be gone; true when it lives or that cannot be known (another host). */
+  isOwnerAlive(owner: Owner): boolean;
+}
+
+export interface Identity {
+  /** This installation's label on everything it makes: one per state directory. `[a-z0-9]{12}` */
+  instance: string;
+  owner: Owner;
+}
+
+/** Plain files outside of any repository: `check -f`, `init`, `artifacts get`. */
+export interface Files {
+  /**
+   * At most 1 MiB and one byte of a regular file as text. Throws CONFIG_NOT_FOUND, CONFIG_UNREADABLE.
+   */
+  readText(path: string): Promise<string>;
+  /** Names (not paths) in a directory, sorted; empty when there is none. */
+  list(directory: string): Promise<string[]>;
+  /** Creates a file with its directories; never overwrites: returns false when it exists. */
+  create(path: string, text: string): Promise<boolean>;
+}
+
+/** The worker name of a process: how its attempts are found again. */
+export function workerName(owner: Owner): string {
+  return `${owner.machineId}:${owner.bootId}:${owner.pid}:${owner.processStart}`;
+}
