@@ -1,0 +1,393 @@
+import type {
+  ArtifactRecord,
+  AttemptRecord,
+  EpochMs,
+  JobRecord,
+  Lease,
+  NewRunEvent,
+  Owner,
+  RunEvent,
+  RunRecord,
+} from "../../run/records.ts";
+import type {
+  ClaimScope,
+  LeaseState,
+  LogChunk,
+  LogSlice,
+  NewRun,
+  RunChanges,
+  RunDetail,
+  RunFilter,
+  RunState,
+  Store,
+} from "../../run/store.ts";
+import {
+  applyCommand,
+  assignedEvent,
+  type Command,
+  type CommandResult,
+  settleNewRun,
+} from "../../run/transitions.ts";
+
+type StoredArtifact = ArtifactRecord & { jobId: string; attempt: number };
+
+interface StoredRun {
+  run: RunRecord;
+  jobs: JobRecord[];
+  /** Every attempt by job id, in order of their numbers. */
+  attempts: Map<string, AttemptRecord[]>;
+  artifacts: StoredArtifact[];
+  events: RunEvent[];
+}
+
+/** The store contract in this process's memory, for the orchestrator's own tests. `now` is the database's clock. */
+export class MemoryStore implements Store {
+  readonly #now: () => EpochMs;
+  readonly #runs = new Map<string, StoredRun>();
+  readonly #logs = new Map<string, Uint8Array[]>();
+  readonly #numbers = new Map<string, number>();
+  readonly #listeners = new Set<() => void>();
+  #lastEventId = 0;
+  #notified = false;
+
+  constructor(now: () => EpochMs = Date.now) {
+    this.#now = now;
+  }
+
+  async describe() {
+    return { kind: "memory" as const, location: "memory", schemaVersion: 1 };
+  }
+
+  watch(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
+  async createRun(input: NewRun): Promise<RunRecord> {
+    const now = this.#now();
+    const counter = JSON.stringify([input.source.repo.key, input.pipeline]);
+    const number = (this.#numbers.get(counter) ?? 0) + 1;
+    this.#numbers.set(counter, number);
+    const run: RunRecord = {
+      ...structuredClone(input),
+      number,
+      status: "pending",
+      warnings: false,
+      cancelRequestedAt: null,
+      stopRequestedAt: null,
+      createdAt: now,
+      startedAt: null,
+      finishedAt: null,
+    };
+    const jobs = run.plan.jobs.map((planned, index) => newJob(run, planned.name, index, now));
+    const stored: StoredRun = { run, jobs, attempts: new Map(), artifacts: [], events: [] };
+    this.#runs.set(run.id, stored);
+    this.#write(stored, settleNewRun(stateOf(stored), now));
+    return stored.run;
+  }
+
+  async readRun(runId: string): Promise<RunDetail | undefined> {
+    const stored = this.#runs.get(runId);
+    return stored && detailOf(stored);
+  }
+
+  async findRuns(filter: RunFilter): Promise<RunRecord[]> {
+    return this.#find(filter).map((stored) => stored.run);
+  }
+
+  async findRunDetails(filter: RunFilter): Promise<RunDetail[]> {
+    return this.#find(filter).map(detailOf);
+  }
+
+  async listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]> {
+    const counts = new Map<string, number>();
+    for (const { run } of this.#runs.values()) {
+      if (run.source.repo.key === repoKey) counts.set(run.pipeline, (counts.get(run.pipeline) ?? 0) + 1);
+    }
+    return [...counts].map(([name, runs]) => ({ name, runs })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async execute(runId: string, command: Command): Promise<CommandResult | undefined> {
+    return this.executeNow(runId, command);
+  }
+
+  /** The same without the promise, for tests that take a hundred thousand steps. */
+  executeNow(runId: string, command: Command): CommandResult | undefined {
+    const stored = this.#runs.get(runId);
+    if (stored === undefined) return undefined;
+    const { result, changes } = applyCommand(stateOf(stored), command, this.#now());
+    this.#write(stored, changes);
+    return result;
+  }
+
+  async readEvents(runId: string, afterId: number, limit: number): Promise<RunEvent[]> {
+    const events = this.#runs.get(runId)?.events ?? [];
+    return events.filter((event) => event.id > afterId).slice(0, limit);
+  }
+
+  async setOwner(runId: string, owner: Owner): Promise<void> {
+    const stored = this.#runs.get(runId);
+    if (stored !== undefined) stored.run = { ...stored.run, owner };
+    this.#notify();
+  }
+
+  async deleteRuns(runIds: string[]): Promise<void> {
+    for (const id of runIds) {
+      for (const job of this.#runs.get(id)?.jobs ?? []) {
+        for (let attempt = 1; attempt <= job.attempt; attempt += 1)
+          this.#logs.delete(logKey(job.id, attempt));
+      }
+      this.#runs.delete(id);
+    }
+  }
+
+  async referencedArtifacts() {
+    const layers = new Set<string>();
+    const blobs = new Set<string>();
+    const trees = new Set<string>();
+    for (const stored of this.#runs.values()) {
+      trees.add(stored.run.source.tree);
+      for (const { artifactLayer } of [...stored.attempts.values()].flat()) {
+        if (artifactLayer !== null) layers.add(artifactLayer);
+      }
+      for (const artifact of stored.artifacts) blobs.add(artifact.sha256);
+    }
+    return { layers, blobs, trees };
+  }
+
+  async claimJob(claim: { worker: string; token: string; leaseMs: number; scope: ClaimScope }) {
+    return this.claimNow(claim);
+  }
+
+  claimNow(claim: { worker: string; token: string; leaseMs: number; scope: ClaimScope }): Lease | undefined {
+    const now = this.#now();
+    const next = this.#claimable(claim.scope);
+    if (next === undefined) return undefined;
+    const { stored, job } = next;
+    const number = job.attempt + 1;
+    stored.jobs[job.index] = { ...job, state: "assigned", attempt: number };
+    const attempt = newAttempt(job, number, claim, now);
+    stored.attempts.set(job.id, [...(stored.attempts.get(job.id) ?? []), attempt]);
+    const lease = { runId: job.runId, jobId: job.id, attempt: number, token: claim.token };
+    this.#append(stored, [assignedEvent(lease, job.name, claim.worker, now)]);
+    this.#notify();
+    return lease;
+  }
+
+  async renewLeases(leases: Lease[], leaseMs: number): Promise<LeaseState[]> {
+    const now = this.#now();
+    return leases.map((lease) => {
+      const held = this.#attemptOf(lease);
+      if (held === undefined) return { lease, state: "lost" as const };
+      const { stored, attempt } = held;
+      replace(stored, { ...attempt, leaseUntil: now + leaseMs });
+      const job = stored.jobs.find(({ id }) => id === lease.jobId);
+      return { lease, state: "held" as const, cancelRequested: job?.cancelRequested ?? false };
+    });
+  }
+
+  async findExpiredLeases(): Promise<Lease[]> {
+    const now = this.#now();
+    return this.#unfinishedAttempts()
+      .filter((attempt) => attempt.leaseUntil < now)
+      .map(({ runId, jobId, number, leaseToken }) => ({ runId, jobId, attempt: number, token: leaseToken }));
+  }
+
+  async findAttemptsOf(worker: string): Promise<AttemptRecord[]> {
+    return this.#unfinishedAttempts().filter((attempt) => attempt.worker === worker);
+  }
+
+  async expireLeasesOf(worker: string): Promise<void> {
+    for (const attempt of this.#unfinishedAttempts()) {
+      if (attempt.worker !== worker) continue;
+      replace(this.#runs.get(attempt.runId)!, { ...attempt, leaseUntil: this.#now() - 1 });
+    }
+  }
+
+  async isLeaseLive(lease: Lease): Promise<boolean> {
+    const held = this.#attemptOf(lease);
+    return held !== undefined && held.attempt.leaseUntil >= this.#now();
+  }
+
+  async appendLog(chunk: LogChunk): Promise<"stored" | "gap"> {
+    const key = logKey(chunk.jobId, chunk.attempt);
+    const chunks = this.#logs.get(key) ?? [];
+    if (chunk.offset !== totalBytes(chunks) || this.#isFinished(chunk.jobId, chunk.attempt)) return "gap";
+    this.#logs.set(key, [...chunks, chunk.bytes.slice()]);
+    this.#notify();
+    return "stored";
+  }
+
+  async readLog(at: { jobId: string; attempt: number; offset: number; maxBytes: number }): Promise<LogSlice> {
+    const all = Buffer.concat(this.#logs.get(logKey(at.jobId, at.attempt)) ?? []);
+    const bytes = all.subarray(at.offset, at.offset + at.maxBytes);
+    return { bytes, offset: at.offset, end: all.length, complete: this.#isFinished(at.jobId, at.attempt) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listeners.clear();
+  }
+
+  #claimable(scope: ClaimScope): { stored: StoredRun; job: JobRecord } | undefined {
+    let best: { stored: StoredRun; job: JobRecord } | undefined;
+    for (const stored of this.#runs.values()) {
+      const { run } = stored;
+      const inScope = scope.kind === "queue" ? run.mode === "queue" : scope.runIds.includes(run.id);
+      if (!inScope || run.cancelRequestedAt !== null || run.stopRequestedAt !== null) continue;
+      for (const job of stored.jobs) {
+        if (job.state !== "pending") continue;
+        if (best === undefined || queueOrder(job, best.job) < 0) best = { stored, job };
+      }
+    }
+    return best;
+  }
+
+  #unfinishedAttempts(): AttemptRecord[] {
+    return [...this.#runs.values()].flatMap((stored) =>
+      [...stored.attempts.values()].flat().filter((attempt) => attempt.outcome === null),
+    );
+  }
+
+  #attemptOf(lease: Lease): { stored: StoredRun; attempt: AttemptRecord } | undefined {
+    const stored = this.#runs.get(lease.runId);
+    const attempt = stored?.attempts.get(lease.jobId)?.find(({ number }) => number === lease.attempt);
+    if (stored === undefined || attempt === undefined) return undefined;
+    if (attempt.leaseToken !== lease.token || attempt.outcome !== null) return undefined;
+    return { stored, attempt };
+  }
+
+  #isFinished(jobId: string, number: number): boolean {
+    for (const stored of this.#runs.values()) {
+      const attempt = stored.attempts.get(jobId)?.find((candidate) => candidate.number === number);
+      if (attempt !== undefined) return attempt.outcome !== null;
+    }
+    return false;
+  }
+
+  #find(filter: RunFilter): StoredRun[] {
+    const found = [...this.#runs.values()].filter(({ run }) => matches(run, filter));
+    found.sort((a, b) => b.run.createdAt - a.run.createdAt || (a.run.id < b.run.id ? 1 : -1));
+    return found.slice(0, filter.limit ?? found.length);
+  }
+
+  #write(stored: StoredRun, changes: RunChanges): void {
+    if (changes.run !== null) stored.run = changes.run;
+    for (const job of changes.jobs) stored.jobs[job.index] = job;
+    for (const attempt of changes.attempts) replace(stored, attempt);
+    stored.artifacts.push(...changes.artifacts);
+    this.#append(stored, changes.events);
+    this.#notify();
+  }
+
+  #append(stored: StoredRun, events: NewRunEvent[]): void {
+    for (const event of events) {
+      this.#lastEventId += 1;
+      stored.events.push({ ...event, id: this.#lastEventId });
+    }
+  }
+
+  /** Once per turn of the event loop, however much changed. */
+  #notify(): void {
+    if (this.#notified || this.#listeners.size === 0) return;
+    this.#notified = true;
+    queueMicrotask(() => {
+      this.#notified = false;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+}
+
+function newJob(run: RunRecord, name: string, index: number, now: EpochMs): JobRecord {
+  return {
+    id: `${run.id}-${index}`,
+    runId: run.id,
+    name,
+    index,
+    state: "created",
+    allowed: false,
+    failureReason: null,
+    exitCode: null,
+    attempt: 0,
+    retriesUsed: 0,
+    cancelRequested: false,
+    createdAt: now,
+    queuedAt: null,
+    startedAt: null,
+    finishedAt: null,
+  };
+}
+
+function newAttempt(
+  job: JobRecord,
+  number: number,
+  claim: { worker: string; token: string; leaseMs: number },
+  now: EpochMs,
+): AttemptRecord {
+  return {
+    jobId: job.id,
+    runId: job.runId,
+    number,
+    worker: claim.worker,
+    leaseToken: claim.token,
+    leaseUntil: now + claim.leaseMs,
+    containerName: null,
+    assignedAt: now,
+    startedAt: null,
+    finishedAt: null,
+    outcome: null,
+    exitCode: null,
+    failureReason: null,
+    message: null,
+    logBytes: 0,
+    logSha256: null,
+    artifactLayer: null,
+  };
+}
+
+function stateOf(stored: StoredRun): RunState {
+  const newest = [...stored.attempts].map(([jobId, list]) => [jobId, list.at(-1)!] as const);
+  return { run: stored.run, jobs: stored.jobs, attempts: new Map(newest) };
+}
+
+function detailOf(stored: StoredRun): RunDetail {
+  const attempts = stored.jobs.flatMap((job) => stored.attempts.get(job.id) ?? []);
+  const artifacts = [...stored.artifacts].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { run: stored.run, jobs: [...stored.jobs], attempts, artifacts };
+}
+
+function replace(stored: StoredRun, attempt: AttemptRecord): void {
+  const list = stored.attempts.get(attempt.jobId) ?? [];
+  const at = list.findIndex(({ number }) => number === attempt.number);
+  if (list[at]?.outcome !== null)
+    throw new Error(`attempt ${attempt.jobId}/${attempt.number} is finished already`);
+  stored.attempts.set(attempt.jobId, list.with(at, attempt));
+}
+
+function queueOrder(a: JobRecord, b: JobRecord): number {
+  if (a.queuedAt !== b.queuedAt) return (a.queuedAt ?? 0) - (b.queuedAt ?? 0);
+  if (a.runId !== b.runId) return a.runId < b.runId ? -1 : 1;
+  return a.index - b.index;
+}
+
+function matches(run: RunRecord, filter: RunFilter): boolean {
+  const { source } = run;
+  return (
+    (filter.repoKey === undefined || source.repo.key === filter.repoKey) &&
+    (filter.pipeline === undefined || run.pipeline === filter.pipeline) &&
+    (filter.number === undefined || run.number === filter.number) &&
+    (filter.branch === undefined || source.branch === filter.branch) &&
+    (filter.commit === undefined || source.commit?.startsWith(filter.commit.toLowerCase()) === true) &&
+    (filter.statuses === undefined || filter.statuses.includes(run.status)) &&
+    (filter.mode === undefined || run.mode === filter.mode) &&
+    (filter.finishedBefore === undefined ||
+      (run.finishedAt !== null && run.finishedAt < filter.finishedBefore))
+  );
+}
+
+function logKey(jobId: string, attempt: number): string {
+  return `${jobId}#${attempt}`;
+}
+
+function totalBytes(chunks: Uint8Array[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+}
