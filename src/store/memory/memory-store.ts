@@ -68,17 +68,7 @@ export class MemoryStore implements Store {
     const counter = JSON.stringify([input.source.repo.key, input.pipeline]);
     const number = (this.#numbers.get(counter) ?? 0) + 1;
     this.#numbers.set(counter, number);
-    const run: RunRecord = {
-      ...structuredClone(input),
-      number,
-      status: "pending",
-      warnings: false,
-      cancelRequestedAt: null,
-      stopRequestedAt: null,
-      createdAt: now,
-      startedAt: null,
-      finishedAt: null,
-    };
+    const run = newRunRecord(structuredClone(input), number, now);
     const jobs = run.plan.jobs.map((planned, index) => newJob(run, planned.name, index, now));
     const stored: StoredRun = { run, jobs, attempts: new Map(), artifacts: [], events: [] };
     this.#runs.set(run.id, stored);
@@ -295,53 +285,6 @@ export class MemoryStore implements Store {
       for (const listener of [...this.#listeners]) listener();
     });
   }
-}
-
-function newJob(run: RunRecord, name: string, index: number, now: EpochMs): JobRecord {
-  return {
-    id: `${run.id}-${index}`,
-    runId: run.id,
-    name,
-    index,
-    state: "created",
-    allowed: false,
-    failureReason: null,
-    exitCode: null,
-    attempt: 0,
-    retriesUsed: 0,
-    cancelRequested: false,
-    createdAt: now,
-    queuedAt: null,
-    startedAt: null,
-    finishedAt: null,
-  };
-}
-
-function newAttempt(
-  job: JobRecord,
-  number: number,
-  claim: { worker: string; token: string; leaseMs: number },
-  now: EpochMs,
-): AttemptRecord {
-  return {
-    jobId: job.id,
-    runId: job.runId,
-    number,
-    worker: claim.worker,
-    leaseToken: claim.token,
-    leaseUntil: now + claim.leaseMs,
-    containerName: null,
-    assignedAt: now,
-    startedAt: null,
-    finishedAt: null,
-    outcome: null,
-    exitCode: null,
-    failureReason: null,
-    message: null,
-    logBytes: 0,
-    logSha256: null,
-    artifactLayer: null,
-  };
 }
 
 function stateOf(stored: StoredRun): RunState {

@@ -1,0 +1,66 @@
+import type { AttemptRecord, EpochMs, JobRecord, RunRecord } from "./records.ts";
+import type { NewRun } from "./store.ts";
+
+/** The row of a new run, before its first settling. */
+export function newRunRecord(input: NewRun, number: number, now: EpochMs): RunRecord {
+  return {
+    ...input,
+    number,
+    status: "pending",
+    warnings: false,
+    cancelRequestedAt: null,
+    stopRequestedAt: null,
+    createdAt: now,
+    startedAt: null,
+    finishedAt: null,
+  };
+}
+
+/** The row of a planned job of a new run. */
+export function newJob(run: RunRecord, name: string, index: number, now: EpochMs): JobRecord {
+  return {
+    id: `${run.id}-${index}`,
+    runId: run.id,
+    name,
+    index,
+    state: "created",
+    allowed: false,
+    failureReason: null,
+    exitCode: null,
+    attempt: 0,
+    retriesUsed: 0,
+    cancelRequested: false,
+    createdAt: now,
+    queuedAt: null,
+    startedAt: null,
+    finishedAt: null,
+  };
+}
+
+/** The row of a claim: attempt `number` of a job. */
+export function newAttempt(
+  job: JobRecord,
+  number: number,
+  claim: { worker: string; token: string; leaseMs: number },
+  now: EpochMs,
+): AttemptRecord {
+  return {
+    jobId: job.id,
+    runId: job.runId,
+    number,
+    worker: claim.worker,
+    leaseToken: claim.token,
+    leaseUntil: now + claim.leaseMs,
+    containerName: null,
+    assignedAt: now,
+    startedAt: null,
+    finishedAt: null,
+    outcome: null,
+    exitCode: null,
+    failureReason: null,
+    message: null,
+    logBytes: 0,
+    logSha256: null,
+    artifactLayer: null,
+  };
+}
