@@ -1,3 +1,4 @@
+import { newAttempt, newJob, newRunRecord } from "../../run/new-rows.ts";
 import type {
   ArtifactRecord,
   AttemptRecord,
