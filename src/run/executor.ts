@@ -9,6 +9,8 @@ import type { ArtifactSink, LayerPath } from "./workspace.ts";
  */
 export interface Executor extends AsyncDisposable {
   readonly kind: "docker" | "shell" | "fake";
+  /** Where an attempt of this `AttemptSpec.name` finds its workspace: an absolute path as the job sees it. */
+  projectDir(name: string): string;
   /**
    * Pulls or finds the image, makes the workspace and starts the job; where the same container (by `spec.name`) exists
    * already, adopts it: it is never started twice. Aborting `signal` stops the job: see `StopReason`.
@@ -65,6 +67,8 @@ export interface Execution extends AsyncDisposable {
     selection: { paths: string[]; exclude: string[] },
     sink: ArtifactSink,
   ): Promise<{ unmatched: string[] }>;
+  /** Ends it at once, even while a grace period runs. */
+  kill(): void;
   /** Removes container, workspace and whatever else carries the attempt's labels. Idempotent. Not after `detach`. */
   [Symbol.asyncDispose](): Promise<void>;
 }

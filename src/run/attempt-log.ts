@@ -1,0 +1,175 @@
+import { createHash, type Hash } from "node:crypto";
+import { LogSanitizer } from "./log-sanitizer.ts";
+import type { LogStore } from "./store.ts";
+
+/**
+ * Writes the log of one attempt: what comes in is sanitized, cut at the limit, hashed and stored in chunks, at the latest
+ * `flushMs` after it came. `write` resolves when there is room again (back-pressure). A log opened for an attempt that has
+ * one already continues it: of the job's output, which is given again from its first byte, the part already stored is
+ * passed over.
+ */
+export class AttemptLog {
+  readonly #store: LogStore;
+  readonly #at: AttemptId;
+  readonly #limits: LogLimits;
+  readonly #sanitizer = new LogSanitizer();
+  readonly #hash: Hash = createHash("sha256");
+  #stored = 0;
+  #passOver = 0;
+  #output = 0;
+  #buffer: Uint8Array;
+  #buffered = 0;
+  #flushing: Promise<void> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failure: { error: unknown } | undefined;
+  #isFull = false;
+  #isMarked = false;
+  #isMidLine = false;
+  readonly #startMark: Uint8Array;
+
+  private constructor(store: LogStore, at: AttemptId, startMark: Uint8Array, limits: LogLimits) {
+    this.#store = store;
+    this.#at = at;
+    this.#startMark = startMark;
+    this.#limits = limits;
+    this.#buffer = new Uint8Array(limits.chunkBytes);
+  }
+
+  /** `start` is said last before the job's first byte: it separates what cicd says from what the job prints. */
+  static async open(store: LogStore, at: AttemptId, start: string, limits: LogLimits): Promise<AttemptLog> {
+    const log = new AttemptLog(store, at, new TextEncoder().encode(noteLine(start)), limits);
+    await log.#resume();
+    return log;
+  }
+
+  /** True once the limit is reached: nothing more is kept, so nothing more need be read. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** A line of cicd's own. */
+  async note(line: string): Promise<void> {
+    const lineFeed = this.#isMidLine ? "\n" : "";
+    await this.#keep(new TextEncoder().encode(`${lineFeed}${noteLine(line)}`));
+  }
+
+  /** Writes the start mark, unless a former owner of the attempt has: call it before the job's first byte. */
+  async mark(): Promise<void> {
+    if (!this.#isMarked) await this.#keep(this.#startMark);
+    this.#isMarked = true;
+  }
+
+  /** Bytes the job printed. */
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#take(this.#sanitizer.push(bytes));
+  }
+
+  /** The job prints no more: lets go of what was held back. */
+  async endOutput(): Promise<void> {
+    await this.#take(this.#sanitizer.end());
+  }
+
+  /** Stores everything. Throws what storing threw. */
+  async close(): Promise<{ logBytes: number; logSha256: string }> {
+    await this.#flush();
+    return { logBytes: this.#stored, logSha256: this.#hash.digest("hex") };
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
+    const skip = Math.min(bytes.length, Math.max(0, this.#passOver - this.#output));
+    this.#output += bytes.length;
+    if (this.#isFull || skip === bytes.length) return;
+    const room = Math.max(0, this.#limits.maxBytes - (this.#output - bytes.length));
+    await this.#keep(bytes.subarray(skip, Math.max(skip, room)));
+    if (bytes.length <= room) return;
+    this.#isFull = true;
+    await this.note(`the log is cut here: it reached its limit of ${this.#limits.maxBytes} bytes`);
+  }
+
+  async #keep(bytes: Uint8Array): Promise<void> {
+    if (bytes.length > 0) this.#isMidLine = bytes[bytes.length - 1] !== LF;
+    let rest = bytes;
+    while (rest.length > 0) {
+      const part = rest.subarray(0, this.#buffer.length - this.#buffered);
+      this.#buffer.set(part, this.#buffered);
+      this.#buffered += part.length;
+      rest = rest.subarray(part.length);
+      if (this.#buffered === this.#buffer.length) await this.#flush();
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#buffered > 0)
+      this.#timer ??= setTimeout(() => void this.#flush().catch(() => {}), this.#limits.flushMs);
+  }
+
+  #flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing = this.#flushing.then(() => this.#storeBuffer());
+    return this.#flushing;
+  }
+
+  async #storeBuffer(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#buffered === 0) return;
+    const bytes = this.#buffer.slice(0, this.#buffered);
+    this.#buffered = 0;
+    try {
+      const result = await this.#store.appendLog({ ...this.#at, offset: this.#stored, bytes });
+      if (result === "gap") throw new LogLostError();
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+    this.#hash.update(bytes);
+    this.#stored += bytes.length;
+  }
+
+  /** Reads what a former owner has stored: its hash, its end, and how much of it the job had printed. */
+  async #resume(): Promise<void> {
+    let head = Buffer.alloc(0);
+    let markEnd = -1;
+    for (;;) {
+      const { bytes } = await this.#store.readLog({
+        ...this.#at,
+        offset: this.#stored,
+        maxBytes: READ_BYTES,
+      });
+      if (bytes.length === 0) break;
+      this.#hash.update(bytes);
+      this.#stored += bytes.length;
+      this.#isMidLine = bytes[bytes.length - 1] !== LF;
+      if (markEnd >= 0) continue;
+      head = Buffer.concat([head, bytes]);
+      const at = head.indexOf(this.#startMark);
+      if (at >= 0) markEnd = at + this.#startMark.length;
+    }
+    this.#isMarked = markEnd >= 0;
+    if (this.#isMarked) this.#passOver = this.#stored - markEnd;
+  }
+}
+
+export interface AttemptId {
+  jobId: string;
+  attempt: number;
+}
+
+export interface LogLimits {
+  /** Of the job's own output. */
+  maxBytes: number;
+  chunkBytes: number;
+  flushMs: number;
+}
+
+/** Another owner writes this log, or the attempt is finished: the lease is lost. */
+export class LogLostError extends Error {
+  constructor() {
+    super("the log of the attempt is not ours any more");
+  }
+}
+
+const LF = 0x0a;
+const READ_BYTES = 1024 * 1024;
+
+function noteLine(text: string): string {
+  return `\u001b[36mcicd: ${text}\u001b[0m\n`;
+}
