@@ -36,6 +36,7 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_NEED_LATER_STAGE: "A need on a job of a later stage.",
   CONFIG_CYCLE: "Jobs that need each other in a circle.",
   CONFIG_TOO_MANY_JOBS: "More jobs or needs than are supported.",
+  CONFIG_TOO_MANY_PROBLEMS: "More than 1,000 problems; the rest is not shown.",
   CONFIG_UNKNOWN_OVERRIDE: "An override whose path does not exist in the file or the language.",
 } as const;
 

@@ -1,0 +1,52 @@
+import type { Node } from "./node.ts";
+
+/** Keys that GitLab CI knows for jobs and this language does not. */
+const GITLAB_JOB_KEYS = new Set(
+  (
+    "cache coverage dast_configuration dependencies dependencies_from environment except extends hooks id_tokens identity " +
+    "inherit inputs interruptible manual_confirmation only pages parallel publish release resource_group rules run " +
+    "secrets services start_in tags trigger"
+  ).split(" "),
+);
+
+const JOB_KEYS_WITH_DEFAULT = new Set([
+  "image",
+  "before_script",
+  "after_script",
+  "artifacts",
+  "timeout",
+  "retry",
+]);
+
+const OTHER_PRODUCTS: Record<string, string> = {
+  steps: 'commands go under "script:"',
+  run: 'commands go under "script:"',
+  commands: 'commands go under "script:"',
+  env: 'write "variables:"',
+  environment_variables: 'write "variables:"',
+  container: 'write "image:"',
+  depends_on: 'write "needs:"',
+  "timeout-minutes": 'write "timeout: 10m"',
+  "runs-on": 'write "image:"; jobs run in containers',
+};
+
+/** A hint about a job's key that is known elsewhere. */
+export function foreignJobKey(key: string): string | undefined {
+  if (Object.hasOwn(OTHER_PRODUCTS, key)) return OTHER_PRODUCTS[key];
+  return GITLAB_JOB_KEYS.has(key) ? `GitLab CI knows "${key}"; cicd does not run it: remove it` : undefined;
+}
+
+/** A hint about a key of the top level: jobs and defaults stand one level deeper here than in GitLab CI. */
+export function foreignTopKey(key: string, value: Node): string | undefined {
+  if (JOB_KEYS_WITH_DEFAULT.has(key)) return `put it under "default:"`;
+  if (key === "include" || key === "workflow" || key === "spec") {
+    return `GitLab CI knows "${key}"; cicd does not run it: remove it`;
+  }
+  if (
+    key === "pages" ||
+    (value.kind === "map" && (value.entries.has("script") || value.entries.has("stage")))
+  ) {
+    return `a job? Put it under "jobs:"`;
+  }
+  return key === "on" ? "cicd runs what it is told to: remove it" : undefined;
+}

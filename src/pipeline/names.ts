@@ -1,0 +1,58 @@
+/** What is wrong with a text, and how to mend it. */
+export interface TextProblem {
+  message: string;
+  hint: string;
+}
+
+export const MAX_NAME_LENGTH = 255;
+
+/** Job, stage and pipeline names: 1 to 255 characters, none of them a control character, no blanks around. */
+export function nameProblem(name: string): TextProblem | undefined {
+  if (name.trim() === "") return { message: "a name cannot be empty", hint: "give it at least one letter" };
+  if (name.length > MAX_NAME_LENGTH) {
+    return {
+      message: `the name has ${name.length} characters; ${MAX_NAME_LENGTH} are allowed`,
+      hint: "shorten it",
+    };
+  }
+  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name)) {
+    return {
+      message: `the name ${JSON.stringify(name)} holds a control character`,
+      hint: "use letters, digits, spaces and punctuation",
+    };
+  }
+  if (name !== name.trim()) {
+    return { message: `the name "${name}" has blanks around it`, hint: `write "${name.trim()}"` };
+  }
+  return undefined;
+}
+
+/** Names of environment variables: letters, digits, underscores; no digit first. */
+export function variableNameProblem(name: string): TextProblem | undefined {
+  if (/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name)) return undefined;
+  return {
+    message: `"${name.slice(0, 80)}" cannot be the name of a variable`,
+    hint: "use letters, digits and underscores, and no digit first",
+  };
+}
+
+/** Artifact patterns: relative, inside the workspace. */
+export function artifactPathProblem(path: string): TextProblem | undefined {
+  if (path.trim() === "")
+    return { message: "an artifact path cannot be empty", hint: 'to keep everything write "."' };
+  if (path.includes("\0"))
+    return { message: "an artifact path cannot hold a NUL character", hint: "remove it" };
+  if (path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) {
+    return {
+      message: `the artifact path "${path}" is absolute`,
+      hint: "paths are relative to the workspace: leave out the leading part",
+    };
+  }
+  if (path.split(/[\\/]/).includes("..")) {
+    return {
+      message: `the artifact path "${path}" may leave the workspace`,
+      hint: 'copy what you need into the workspace first; ".." is not allowed',
+    };
+  }
+  return undefined;
+}

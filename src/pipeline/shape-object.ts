@@ -1,0 +1,171 @@
+import type { DiagnosticCode } from "./diagnostic.ts";
+import type { TextProblem } from "./names.ts";
+import type { MapNode, Node } from "./node.ts";
+import { type JsonSchema, type ReadContext, type Shape, wrongType } from "./shape.ts";
+import type { Span } from "./source.ts";
+
+/** One key of a mapping. `about` is its description in the JSON Schema. */
+export interface Keyword<T = unknown> {
+  shape: Shape<T>;
+  about: string;
+  required?: string;
+}
+
+type Keywords = Record<string, Keyword>;
+type ValueOf<K> = K extends { shape: Shape<infer T> } ? T : never;
+
+/** Absent keys and keys whose value was reported are absent. */
+export type ObjectOf<K extends Keywords> = { [Key in keyof K]?: ValueOf<K[Key]> };
+
+export interface ReadObject<T> {
+  values: T;
+  /** Where the key stands, of each key in `values`. */
+  keySpans: Map<string, Span>;
+  span: Span;
+}
+
+/**
+ * A mapping with known keys. `shorthand`: a scalar stands for a mapping with this one key. `elsewhere`: hints for keys
+ * that exist in other places or products.
+ */
+export function object<K extends Keywords>(
+  keywords: K,
+  options: {
+    noun: string;
+    shorthand?: keyof K & string;
+    elsewhere?: (key: string, value: Node) => string | undefined;
+  },
+): Shape<ReadObject<ObjectOf<K>>> {
+  const keys = Object.keys(keywords);
+  const { noun, shorthand } = options;
+  const short = shorthand === undefined ? undefined : keywords[shorthand]!.shape;
+  const schema = objectSchema(keywords);
+  return {
+    noun: short === undefined ? noun : `${short.noun} or ${noun}`,
+    schema: short === undefined ? schema : { anyOf: [short.schema, schema] },
+    keys,
+    ...(shorthand === undefined ? {} : { shorthand }),
+    child: (key) => (Object.hasOwn(keywords, key) ? keywords[key]!.shape : undefined),
+    accepts: (node) => node.kind === "map" || (short?.accepts(node) ?? false),
+    read(node, context) {
+      if (node.kind === "map") return readKeys(node, keywords, keys, options.elsewhere, context);
+      if (short === undefined || !(short.accepts(node) || node.kind === "scalar")) {
+        return wrongType(node, this.noun, context);
+      }
+      if (!short.accepts(node)) return wrongType(node, this.noun, context, scalarHint(node, short));
+      const value = short.read(node, context);
+      if (value === undefined) return undefined;
+      const values = { [shorthand!]: value } as ObjectOf<K>;
+      return { values, keySpans: new Map([[shorthand!, node.span]]), span: node.span };
+    },
+  };
+}
+
+function scalarHint(node: Node, short: Shape<unknown>): string | undefined {
+  return node.kind === "scalar" && node.value !== null && short.schema.type === "string"
+    ? `write it in quotes: "${node.written}"`
+    : undefined;
+}
+
+/** Reads every key it can; a wrong one is reported and left out, so that its neighbours are still checked. */
+function readKeys<K extends Keywords>(
+  node: MapNode,
+  keywords: K,
+  keys: string[],
+  elsewhere: ((key: string, value: Node) => string | undefined) | undefined,
+  context: ReadContext,
+): ReadObject<ObjectOf<K>> {
+  const values: Record<string, unknown> = {};
+  const keySpans = new Map<string, Span>();
+  for (const [key, entry] of node.entries) {
+    keySpans.set(key, entry.keySpan);
+    if (!Object.hasOwn(keywords, key)) {
+      const known = keys.filter((candidate) => !node.entries.has(candidate));
+      const hint =
+        elsewhere?.(key, entry.value) ??
+        context.suggester.hint(key, known) ??
+        `known keys: ${keys.join(", ")}`;
+      context.report.error("CONFIG_UNKNOWN_KEY", entry.keySpan, `unknown key "${shorten(key)}"`, hint);
+      continue;
+    }
+    const value = keywords[key]!.shape.read(entry.value, context);
+    if (value !== undefined) values[key] = value;
+  }
+  for (const key of keys) {
+    const hint = keywords[key]!.required;
+    if (hint === undefined || node.entries.has(key)) continue;
+    context.report.error("CONFIG_MISSING_KEY", headOf(node), `the key "${key}" is missing`, hint);
+  }
+  return { values: values as ObjectOf<K>, keySpans, span: node.span };
+}
+
+/** The first key of a mapping: a place to point at when one is missing. */
+function headOf(node: MapNode): Span {
+  const { start, end } = node.span;
+  const first = node.entries.values().next().value?.keySpan;
+  return first !== undefined && first.source === node.span.source && first.start >= start && first.end <= end
+    ? first
+    : { ...node.span, end: Math.min(end, start + 1) };
+}
+
+/** A mapping with keys of the user's choice, checked by `keyProblem`. */
+export function dictionary<T>(options: {
+  noun: string;
+  of: Shape<T>;
+  keyProblem: (key: string) => TextProblem | undefined;
+  keySchema: JsonSchema;
+  atLeast?: { count: 1; message: string; hint: string };
+}): Shape<Map<string, { value: T | undefined; keySpan: Span }>> {
+  const { noun, of, keyProblem, atLeast } = options;
+  return {
+    noun,
+    schema: {
+      type: "object",
+      propertyNames: options.keySchema,
+      additionalProperties: of.schema,
+      ...(atLeast === undefined ? {} : { minProperties: atLeast.count }),
+    },
+    child: (key) => (keyProblem(key) === undefined ? of : undefined),
+    accepts: (node) => node.kind === "map",
+    read(node, context) {
+      if (node.kind !== "map") return wrongType(node, noun, context);
+      if (atLeast !== undefined && node.entries.size < atLeast.count) {
+        return context.report.error("CONFIG_INVALID_VALUE", node.span, atLeast.message, atLeast.hint);
+      }
+      const values = new Map<string, { value: T | undefined; keySpan: Span }>();
+      for (const [key, { keySpan, value }] of node.entries) {
+        reportKey(key, keySpan, keyProblem, "CONFIG_INVALID_NAME", context);
+        values.set(key, { value: of.read(value, context), keySpan });
+      }
+      return values;
+    },
+  };
+}
+
+function reportKey(
+  key: string,
+  span: Span,
+  keyProblem: (key: string) => TextProblem | undefined,
+  code: DiagnosticCode,
+  { report }: ReadContext,
+): void {
+  const problem = keyProblem(key);
+  if (problem !== undefined) report.error(code, span, problem.message, problem.hint);
+}
+
+function objectSchema(keywords: Keywords): JsonSchema {
+  const entries = Object.entries(keywords);
+  const required = entries.filter(([, keyword]) => keyword.required !== undefined).map(([key]) => key);
+  return {
+    type: "object",
+    properties: Object.fromEntries(
+      entries.map(([key, { shape, about }]) => [key, { description: about, ...shape.schema }]),
+    ),
+    ...(required.length > 0 ? { required } : {}),
+    additionalProperties: false,
+  };
+}
+
+function shorten(key: string): string {
+  return key.length > 80 ? `${key.slice(0, 80)}…` : key;
+}

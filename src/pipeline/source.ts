@@ -1,0 +1,104 @@
+import type { Diagnostic, DiagnosticCode } from "./diagnostic.ts";
+
+/** A text that nodes point into: the pipeline file, or an override as typed. `text` has no byte order mark. */
+export interface Source {
+  file: string;
+  text: string;
+  /** Offset of the first character of each line; made when first asked for. */
+  lineStarts?: number[];
+}
+
+/** UTF-16 offsets into `source.text`, `end` excluded. */
+export interface Span {
+  source: Source;
+  start: number;
+  end: number;
+}
+
+/** Line and column, both from 1, of an offset. */
+export function positionOf(source: Source, offset: number): { line: number; column: number } {
+  source.lineStarts ??= findLineStarts(source.text);
+  const starts = source.lineStarts;
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle]! <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return { line: low + 1, column: offset - starts[low]! + 1 };
+}
+
+function findLineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+/** Collects the problems of one parse, at most `MAX_DIAGNOSTICS` of them in the result. */
+export class Report {
+  private readonly problems: { span: Span; diagnostic: Diagnostic }[] = [];
+
+  get hasErrors(): boolean {
+    return this.problems.some(({ diagnostic }) => diagnostic.severity === "error");
+  }
+
+  error(code: DiagnosticCode, span: Span, message: string, hint?: string): undefined {
+    this.problems.push({ span, diagnostic: diagnosticAt("error", code, span, message, hint) });
+    return undefined;
+  }
+
+  warning(code: DiagnosticCode, span: Span, message: string, hint?: string): undefined {
+    this.problems.push({ span, diagnostic: diagnosticAt("warning", code, span, message, hint) });
+    return undefined;
+  }
+
+  /** Hands every problem on, as one of a larger text in which this one begins at `offset`. */
+  moveTo(other: Report, source: Source, offset: number): void {
+    for (const { span, diagnostic } of this.problems) {
+      const moved = { source, start: span.start + offset, end: span.end + offset };
+      other[diagnostic.severity](diagnostic.code, moved, diagnostic.message, diagnostic.hint);
+    }
+  }
+
+  /** By position: the main file's first, then those of each override in their order. */
+  sorted(sources: Source[]): Diagnostic[] {
+    const order = new Map(sources.map((source, index) => [source, index]));
+    const sorted = this.problems
+      .sort(
+        (a, b) =>
+          (order.get(a.span.source) ?? 0) - (order.get(b.span.source) ?? 0) || a.span.start - b.span.start,
+      )
+      .map(({ diagnostic }) => diagnostic);
+    const first = sorted[MAX_DIAGNOSTICS];
+    if (first === undefined) return sorted;
+    const rest = sorted.length - MAX_DIAGNOSTICS;
+    const note: Diagnostic = {
+      ...first,
+      code: "CONFIG_TOO_MANY_PROBLEMS",
+      severity: "error",
+      message: `${rest} more problems from here on are not shown`,
+    };
+    delete note.hint;
+    return [...sorted.slice(0, MAX_DIAGNOSTICS), note];
+  }
+}
+
+export const MAX_DIAGNOSTICS = 1000;
+
+function diagnosticAt(
+  severity: Diagnostic["severity"],
+  code: DiagnosticCode,
+  span: Span,
+  message: string,
+  hint: string | undefined,
+): Diagnostic {
+  const { source } = span;
+  const start = Math.min(span.start, source.text.length);
+  const newline = source.text.indexOf("\n", start);
+  const lineEnd = newline < 0 ? source.text.length : newline;
+  const length = Math.max(1, Math.min(span.end, lineEnd) - start);
+  const place = positionOf(source, start);
+  const base = { code, severity, message, file: source.file, ...place, length };
+  return hint === undefined ? base : { ...base, hint };
+}

@@ -1,0 +1,89 @@
+import type { Job, Pipeline } from "../pipeline/pipeline.ts";
+import { expandReferences, expandVariables } from "./expand.ts";
+import type { Plan, PlannedJob } from "./plan.ts";
+import { leftOutJobs, type PlanProblem, type Selection, selectionProblems } from "./select-jobs.ts";
+
+export interface PlanOptions extends Selection {
+  /** Of `--var`; over those of jobs and pipeline. */
+  variables?: Record<string, string>;
+}
+
+export interface PlanResult {
+  /** Undefined exactly when there are problems. */
+  plan: Plan | undefined;
+  problems: PlanProblem[];
+}
+
+/**
+ * What a run of the pipeline does. A manual job that `--job` names starts by itself: naming it is the click. References
+ * in image names to variables that only a run knows (`$CI_COMMIT_SHA`) stay as they are.
+ */
+export function createPlan(pipeline: Pipeline, options: PlanOptions): PlanResult {
+  const problems = selectionProblems(pipeline, options);
+  if (problems.length > 0) return { plan: undefined, problems };
+  const leftOut = leftOutJobs(pipeline, options);
+  const included = pipeline.jobs.filter((job) => !leftOut.has(job.name));
+  if (included.length === 0) return { plan: undefined, problems: [nothingToDo(pipeline, options)] };
+  const inStages = new Set(included.map((job) => job.stage));
+  const stages = pipeline.stages.filter((stage) => inStages.has(stage));
+  return {
+    plan: {
+      pipeline: pipeline.name,
+      stages,
+      jobs: planJobs(included, stages, pipeline, options),
+      leftOut: [...leftOut].map(([job, reason]) => ({ job, reason })),
+      variables: { global: pipeline.variables, run: options.variables ?? {} },
+    },
+    problems: [],
+  };
+}
+
+function nothingToDo(pipeline: Pipeline, { stage, jobs }: PlanOptions): PlanProblem {
+  const where = stage === undefined ? `the pipeline "${pipeline.name}"` : `the stage "${stage}"`;
+  const message = (jobs?.length ?? 0) > 0 ? `none of the jobs picked is in ${where}` : `${where} has no jobs`;
+  return { code: "NOTHING_TO_DO", message };
+}
+
+function planJobs(included: Job[], stages: string[], pipeline: Pipeline, options: PlanOptions): PlannedJob[] {
+  const stageIndex = new Map(stages.map((stage, index) => [stage, index]));
+  const indexOf = (job: Job) => stageIndex.get(job.stage)!;
+  const ordered = [...included].sort((a, b) => indexOf(a) - indexOf(b));
+  const position = new Map(ordered.map((job, index) => [job.name, index]));
+  const suppliers = ordered.filter((job) => job.artifacts !== undefined);
+  const fromEarlier = stages.map((_, stage) =>
+    suppliers.filter((job) => indexOf(job) < stage).map(({ name }) => name),
+  );
+  const named = new Set(options.jobs);
+  return ordered.map((job) => {
+    const needs = job.needs?.filter((need) => position.has(need.job));
+    return {
+      name: job.name,
+      stage: job.stage,
+      stageIndex: indexOf(job),
+      image: plannedImage(job, pipeline, options),
+      beforeScript: job.beforeScript,
+      script: job.script,
+      afterScript: job.afterScript,
+      needs: needs?.map((need) => need.job) ?? null,
+      artifactsFrom:
+        needs
+          ?.filter((need) => need.artifacts && ordered[position.get(need.job)!]!.artifacts !== undefined)
+          .map((need) => need.job)
+          .sort((a, b) => position.get(a)! - position.get(b)!) ?? fromEarlier[indexOf(job)]!,
+      when: job.when === "manual" && named.has(job.name) ? "on_success" : job.when,
+      allowFailure: job.allowFailure,
+      artifacts: job.artifacts ?? null,
+      variables: job.variables,
+      timeoutMs: job.timeoutMs,
+      retry: job.retry,
+    };
+  });
+}
+
+function plannedImage(job: Job, pipeline: Pipeline, options: PlanOptions): PlannedJob["image"] {
+  if (job.image === undefined) return null;
+  if (!job.image.name.includes("$")) return job.image;
+  const own = { ...pipeline.variables, ...job.variables, ...options.variables };
+  const variables = new Map(Object.entries(expandVariables(own, {}, "kept")));
+  return { ...job.image, name: expandReferences(job.image.name, (name) => variables.get(name)) };
+}

@@ -1,0 +1,85 @@
+import { expandVariables } from "./expand.ts";
+import type { Plan, PlannedJob } from "./plan.ts";
+
+/** What the environment of an attempt tells about its run. Null: not known, and then the variable is absent. */
+export interface EnvironmentContext {
+  runNumber: number;
+  runId: string;
+  jobId: string;
+  /** From 1. */
+  attempt: number;
+  /** `group/project` or a directory's name. */
+  repoName: string;
+  branch: string | null;
+  commit: string | null;
+  commitMessage: string | null;
+  /** Where the workspace is, as the job sees it. */
+  projectDir: string;
+  trigger: string;
+  executor: string;
+}
+
+/**
+ * The environment of a job. Precedence: run (`--var`) > job > pipeline > predefined. Predefined values are never
+ * expanded: a commit message may hold anything. https://docs.gitlab.com/ci/variables/predefined_variables/
+ */
+export function jobEnvironment(
+  job: PlannedJob,
+  plan: Plan,
+  context: EnvironmentContext,
+): Record<string, string> {
+  const predefined = predefinedVariables(job, plan, context);
+  const own = { ...plan.variables.global, ...job.variables, ...plan.variables.run };
+  return { ...predefined, ...expandVariables(own, predefined) };
+}
+
+function predefinedVariables(
+  job: PlannedJob,
+  plan: Plan,
+  context: EnvironmentContext,
+): Record<string, string> {
+  const { commit, branch, commitMessage, repoName } = context;
+  const variables: Record<string, string | null> = {
+    CI: "true",
+    CICD: "true",
+    CICD_ATTEMPT: String(context.attempt),
+    CICD_EXECUTOR: context.executor,
+    CI_COMMIT_BRANCH: branch,
+    CI_COMMIT_MESSAGE: commitMessage,
+    CI_COMMIT_REF_NAME: branch ?? commit,
+    CI_COMMIT_REF_SLUG: slug(branch ?? commit ?? ""),
+    CI_COMMIT_SHA: commit,
+    CI_COMMIT_SHORT_SHA: commit?.slice(0, 8) ?? null,
+    CI_COMMIT_TITLE: commitMessage?.split("\n", 1)[0] ?? null,
+    CI_JOB_ID: context.jobId,
+    CI_JOB_IMAGE: job.image?.name ?? null,
+    CI_JOB_NAME: job.name,
+    CI_JOB_NAME_SLUG: slug(job.name),
+    CI_JOB_STAGE: job.stage,
+    CI_JOB_STATUS: "running",
+    CI_JOB_TIMEOUT: String(Math.ceil(job.timeoutMs / 1000)),
+    CI_NODE_TOTAL: "1",
+    CI_PIPELINE_ID: context.runId,
+    CI_PIPELINE_IID: String(context.runNumber),
+    CI_PIPELINE_NAME: plan.pipeline,
+    CI_PIPELINE_SOURCE: context.trigger,
+    CI_PROJECT_DIR: context.projectDir,
+    CI_PROJECT_NAME: repoName.split("/").at(-1) ?? repoName,
+    CI_PROJECT_PATH: repoName,
+    CI_PROJECT_PATH_SLUG: slug(repoName),
+  };
+  return Object.fromEntries(
+    Object.entries(variables).filter(
+      (entry): entry is [string, string] => entry[1] !== null && entry[1] !== "",
+    ),
+  );
+}
+
+/** As GitLab's slugs: lower case, at most 63 characters of `0-9a-z-`, no hyphen at either end. */
+function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^0-9a-z]/g, "-")
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, "");
+}

@@ -1,0 +1,55 @@
+/** Values that would grow beyond this stay as they are written: an environment cannot carry more. */
+const MAX_EXPANDED_LENGTH = 128 * 1024;
+/** References behind references, counted along one chain. */
+const MAX_CHAIN = 100;
+
+const REFERENCE = /\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})/g;
+
+/** Replaces `$NAME` and `${NAME}` by `lookup(name)`, or leaves them where that is undefined, and `$$` by `$`. */
+export function expandReferences(text: string, lookup: (name: string) => string | undefined): string {
+  if (!text.includes("$")) return text;
+  return text.replace(REFERENCE, (written, plain?: string, braced?: string) => {
+    const name = plain ?? braced;
+    return name === undefined ? "$" : (lookup(name) ?? written);
+  });
+}
+
+/**
+ * Expands references in `values` to each other and to `fixed`, whose own values are taken as they are. A reference that
+ * leads back to itself stays as it is written. `unknown`: what a name in neither becomes; as in GitLab that is nothing
+ * when a job runs.
+ */
+export function expandVariables(
+  values: Record<string, string>,
+  fixed: Record<string, string>,
+  unknown: "empty" | "kept" = "empty",
+): Record<string, string> {
+  const finished = new Map<string, string>();
+  const open = new Set<string>();
+
+  function expandedValue(name: string): string | undefined {
+    if (!Object.hasOwn(values, name)) {
+      return Object.hasOwn(fixed, name) ? fixed[name] : unknown === "empty" ? "" : undefined;
+    }
+    const known = finished.get(name);
+    if (known !== undefined) return known;
+    if (open.has(name) || open.size >= MAX_CHAIN) return undefined;
+    open.add(name);
+    const expanded = expandWithin(values[name]!);
+    open.delete(name);
+    finished.set(name, expanded);
+    return expanded;
+  }
+
+  function expandWithin(text: string): string {
+    let length = text.length;
+    const expanded = expandReferences(text, (name) => {
+      const value = length > MAX_EXPANDED_LENGTH ? undefined : expandedValue(name);
+      length += value?.length ?? 0;
+      return value;
+    });
+    return length > MAX_EXPANDED_LENGTH ? text : expanded;
+  }
+
+  return Object.fromEntries(Object.keys(values).map((name) => [name, expandedValue(name)!]));
+}
