@@ -1,0 +1,124 @@
+import { newAttempt } from "../../run/new-rows.ts";
+import type { AttemptRecord, JobRecord, Lease } from "../../run/records.ts";
+import type { ClaimScope, LeaseState } from "../../run/store.ts";
+import { assignedEvent } from "../../run/transitions.ts";
+import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
+import { insertEvents, jobRecord } from "./run-rows.ts";
+import type { SqliteConnection } from "./sqlite-connection.ts";
+
+type JobRow = Parameters<typeof jobRecord>[0];
+
+export interface Claim {
+  worker: string;
+  token: string;
+  leaseMs: number;
+  scope: ClaimScope;
+}
+
+/** What a claim changed, for the cache: the run's new version, the job and its new attempt. */
+export interface Claimed {
+  lease: Lease;
+  version: number;
+  job: JobRecord;
+  attempt: AttemptRecord;
+}
+
+/** The first claimable job in queue order. */
+export function findClaimable(db: SqliteConnection, scope: ClaimScope): JobRecord | undefined {
+  const [inScope, value] =
+    scope.kind === "queue"
+      ? ["runs.mode = ?1", "queue"]
+      : ["runs.id IN (SELECT value FROM json_each(?1))", JSON.stringify(scope.runIds)];
+  const row = db.get<JobRow>(
+    `SELECT ${JOB_COLUMNS} FROM jobs JOIN runs ON runs.id = jobs.run_id
+     WHERE jobs.state = 'pending' AND runs.cancel_requested_at IS NULL AND runs.stop_requested_at IS NULL
+       AND ${inScope}
+     ORDER BY jobs.queued_at, jobs.run_id, jobs.position LIMIT 1`,
+    value,
+  );
+  return row && jobRecord(row);
+}
+
+/** Inside a write transaction. */
+export function claimJob(db: SqliteConnection, claim: Claim): Claimed | undefined {
+  const found = findClaimable(db, claim.scope);
+  if (found === undefined) return undefined;
+  const now = db.now();
+  const number = found.attempt + 1;
+  db.runGuarded(
+    "UPDATE jobs SET state = 'assigned', attempt = ?3 WHERE id = ?1 AND state = 'pending' AND attempt = ?2",
+    ...[found.id, found.attempt, number],
+  );
+  const attempt = newAttempt(found, number, claim, now);
+  insertAttempt(db, attempt);
+  const lease = { runId: found.runId, jobId: found.id, attempt: number, token: claim.token };
+  insertEvents(db, [assignedEvent(lease, found.name, claim.worker, now)]);
+  return {
+    lease,
+    version: raiseVersion(db, found.runId),
+    job: { ...found, state: "assigned", attempt: number },
+    attempt,
+  };
+}
+
+export function raiseVersion(db: SqliteConnection, runId: string): number {
+  return db.get<{ version: number }>(
+    "UPDATE runs SET version = version + 1 WHERE id = ?1 RETURNING version",
+    runId,
+  )!.version;
+}
+
+/** Inside a write transaction. */
+export function renewLeases(db: SqliteConnection, leases: Lease[], leaseMs: number): LeaseState[] {
+  const leaseUntil = db.now() + leaseMs;
+  return leases.map((lease) => {
+    const held = db.get<{ cancelRequested: number }>(
+      `UPDATE attempts SET lease_until = ?4
+       WHERE job_id = ?1 AND number = ?2 AND lease_token = ?3 AND outcome IS NULL
+       RETURNING (SELECT cancel_requested FROM jobs WHERE jobs.id = job_id) AS cancelRequested`,
+      ...[lease.jobId, lease.attempt, lease.token, leaseUntil],
+    );
+    if (held === undefined) return { lease, state: "lost" };
+    return { lease, state: "held", cancelRequested: held.cancelRequested === 1 };
+  });
+}
+
+export function findExpiredLeases(db: SqliteConnection): Lease[] {
+  return db.all<Lease>(
+    `SELECT ${LEASE_COLUMNS} FROM attempts
+     WHERE outcome IS NULL AND lease_until < ?1 ORDER BY lease_until, id`,
+    db.now(),
+  );
+}
+
+export function findAttemptsOf(db: SqliteConnection, worker: string): AttemptRecord[] {
+  return db.all<AttemptRecord>(
+    `SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE outcome IS NULL AND worker = ?1 ORDER BY id`,
+    worker,
+  );
+}
+
+export function expireLeasesOf(db: SqliteConnection, worker: string): void {
+  db.run(
+    "UPDATE attempts SET lease_until = min(lease_until, ?2) WHERE outcome IS NULL AND worker = ?1",
+    ...[worker, db.now() - 1],
+  );
+}
+
+/** When the lease of an unfinished attempt ends; undefined where the token does not match or it is finished. */
+export function readLeaseUntil(db: SqliteConnection, lease: Lease): number | undefined {
+  return db.get<{ leaseUntil: number }>(
+    `SELECT lease_until AS leaseUntil FROM attempts
+     WHERE job_id = ?1 AND number = ?2 AND lease_token = ?3 AND outcome IS NULL`,
+    ...[lease.jobId, lease.attempt, lease.token],
+  )?.leaseUntil;
+}
+
+function insertAttempt(db: SqliteConnection, attempt: AttemptRecord): void {
+  db.run(
+    `INSERT INTO attempts (job_id, run_id, number, worker, lease_token, lease_until, assigned_at, log_bytes)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)`,
+    ...[attempt.jobId, attempt.runId, attempt.number, attempt.worker, attempt.leaseToken],
+    ...[attempt.leaseUntil, attempt.assignedAt],
+  );
+}

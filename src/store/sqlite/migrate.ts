@@ -1,0 +1,47 @@
+import { CicdError } from "../../errors/cicd-error.ts";
+import initial from "./migrations/0001_initial.sql" with { type: "text" };
+import type { SqliteConnection } from "./sqlite-connection.ts";
+
+/** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
+const MIGRATIONS: readonly string[] = [initial];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** "cicd" in ASCII, in the header of each of our files. */
+const APPLICATION_ID = 0x63696364;
+
+/**
+ * Brings the schema up to date, once, however many processes open the file at the same time. Throws STORE_SCHEMA_NEWER
+ * for a file of a newer cicd and STORE_CORRUPT for one that is somebody else's; nothing is written to either.
+ */
+export async function migrate(connection: SqliteConnection): Promise<void> {
+  if ((await connection.read(() => pendingFrom(connection))) === SCHEMA_VERSION) return;
+  await connection.write("full", () => {
+    for (let version = pendingFrom(connection); version < SCHEMA_VERSION; version += 1) {
+      connection.script(MIGRATIONS[version]!);
+    }
+    connection.script(`PRAGMA application_id = ${APPLICATION_ID}`);
+    connection.script(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+  });
+}
+
+/** The schema version that the file has. */
+function pendingFrom(connection: SqliteConnection): number {
+  const { id } = connection.get<{ id: number }>("SELECT application_id AS id FROM pragma_application_id")!;
+  const { version } = connection.get<{ version: number }>(
+    "SELECT user_version AS version FROM pragma_user_version",
+  )!;
+  if (id === APPLICATION_ID && version > SCHEMA_VERSION) {
+    throw new CicdError(
+      "STORE_SCHEMA_NEWER",
+      `The database ${connection.path} has schema ${version}; this cicd knows up to ${SCHEMA_VERSION}.`,
+      { hint: "Upgrade cicd, or name another database with --database." },
+    );
+  }
+  if (id === APPLICATION_ID) return version;
+  const { tables } = connection.get<{ tables: number }>("SELECT count(*) AS tables FROM sqlite_schema")!;
+  if (id === 0 && version === 0 && tables === 0) return 0;
+  throw new CicdError("STORE_CORRUPT", `The file is not a cicd database: ${connection.path}`, {
+    hint: "Name another file with --database.",
+  });
+}

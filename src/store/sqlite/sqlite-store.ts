@@ -1,0 +1,202 @@
+import { type Lease, type Owner, type RunRecord, TERMINAL_JOB_STATES } from "../../run/records.ts";
+import type { LogChunk, NewRun, RunChanges, RunDetail, RunFilter, RunState, Store } from "../../run/store.ts";
+import { applyCommand, type Command, type CommandResult } from "../../run/transitions.ts";
+import { packLog } from "../log-codec.ts";
+import { StateCache } from "../state-cache.ts";
+import { PlanCache, StoredPlan } from "../stored-plan.ts";
+import { ChangePoll } from "./change-poll.ts";
+import { createRun, FIRST_VERSION } from "./create-run.ts";
+import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
+import * as leases from "./leases.ts";
+import { appendLog, readLog } from "./logs.ts";
+import { SCHEMA_VERSION } from "./migrate.ts";
+import * as runs from "./read-runs.ts";
+import { readJobs, readNewestAttempts, writeChanges } from "./run-rows.ts";
+import { NeedsFullDurability, type SqliteConnection } from "./sqlite-connection.ts";
+
+/** Commands that nearly always end something. The others find out, and start anew with full durability. */
+const ENDING: ReadonlySet<Command["type"]> = new Set(["finish", "reap", "request_cancel", "request_stop"]);
+
+/** The store contract on one SQLite file, which other processes may use at the same time. */
+export class SqliteStore implements Store {
+  readonly #db: SqliteConnection;
+  readonly #changes: ChangePoll;
+  readonly #plans = new PlanCache();
+  readonly #states = new StateCache();
+
+  constructor(db: SqliteConnection, pollMs: number) {
+    this.#db = db;
+    this.#changes = new ChangePoll(db, pollMs);
+  }
+
+  async describe() {
+    return { kind: "sqlite" as const, location: this.#db.path, schemaVersion: SCHEMA_VERSION };
+  }
+
+  watch(listener: () => void): Disposable {
+    return this.#changes.watch(listener);
+  }
+
+  async createRun(input: NewRun): Promise<RunRecord> {
+    const plan = StoredPlan.of(input.plan);
+    const state = await this.#db.write("normal", () => createRun(this.#db, structuredClone(input), plan));
+    this.#plans.add(plan);
+    this.#states.put(FIRST_VERSION, state);
+    this.#changes.emit();
+    return state.run;
+  }
+
+  readRun(runId: string): Promise<RunDetail | undefined> {
+    return this.#db.read(() => {
+      const row = runs.readRunRow(this.#db, runId);
+      return row && runs.readDetails(this.#db, [runs.recordOf(this.#db, this.#plans, row)])[0];
+    });
+  }
+
+  findRuns(filter: RunFilter): Promise<RunRecord[]> {
+    return this.#db.read(() => runs.findRuns(this.#db, this.#plans, filter));
+  }
+
+  findRunDetails(filter: RunFilter): Promise<RunDetail[]> {
+    return this.#db.read(() => runs.readDetails(this.#db, runs.findRuns(this.#db, this.#plans, filter)));
+  }
+
+  listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]> {
+    return this.#db.read(() => runs.listPipelines(this.#db, repoKey));
+  }
+
+  async execute(runId: string, command: Command): Promise<CommandResult | undefined> {
+    const done = await this.#db.write(ENDING.has(command.type) ? "full" : "normal", () =>
+      this.#execute(runId, command),
+    );
+    if (done?.version !== undefined) {
+      this.#states.advance(runId, done.version, done.changes);
+      this.#changes.emit();
+    }
+    return done?.result;
+  }
+
+  readEvents(runId: string, afterId: number, limit: number) {
+    return this.#db.read(() => runs.readEvents(this.#db, runId, afterId, limit));
+  }
+
+  async setOwner(runId: string, owner: Owner): Promise<void> {
+    await this.#db.write("normal", () => {
+      this.#db.run(
+        "UPDATE runs SET owner = ?2, version = version + 1 WHERE id = ?1",
+        ...[runId, JSON.stringify(owner)],
+      );
+    });
+    this.#changes.emit();
+  }
+
+  async deleteRuns(runIds: string[]): Promise<void> {
+    await this.#db.write("normal", () => deleteRuns(this.#db, runIds));
+    for (const runId of runIds) this.#states.drop(runId);
+    this.#changes.emit();
+  }
+
+  referencedArtifacts() {
+    return this.#db.read(() => referencedArtifacts(this.#db));
+  }
+
+  async claimJob(claim: leases.Claim): Promise<Lease | undefined> {
+    const waiting = await this.#db.read(() => leases.findClaimable(this.#db, claim.scope));
+    if (waiting === undefined) return undefined;
+    const claimed = await this.#db.write("normal", () => leases.claimJob(this.#db, claim));
+    if (claimed === undefined) return undefined;
+    const { lease, version, job, attempt } = claimed;
+    this.#states.advance(lease.runId, version, { run: null, jobs: [job], attempts: [attempt] });
+    this.#changes.emit();
+    return lease;
+  }
+
+  async renewLeases(held: Lease[], leaseMs: number) {
+    if (held.length === 0) return [];
+    return this.#db.write("normal", () => leases.renewLeases(this.#db, held, leaseMs));
+  }
+
+  findExpiredLeases(): Promise<Lease[]> {
+    return this.#db.read(() => leases.findExpiredLeases(this.#db));
+  }
+
+  findAttemptsOf(worker: string) {
+    return this.#db.read(() => leases.findAttemptsOf(this.#db, worker));
+  }
+
+  async expireLeasesOf(worker: string): Promise<void> {
+    await this.#db.write("normal", () => leases.expireLeasesOf(this.#db, worker));
+    this.#changes.emit();
+  }
+
+  isLeaseLive(lease: Lease): Promise<boolean> {
+    return this.#db.read(() => (leases.readLeaseUntil(this.#db, lease) ?? 0) >= this.#db.now());
+  }
+
+  async appendLog(chunk: LogChunk): Promise<"stored" | "gap"> {
+    const packed = chunk.bytes.length === 0 ? undefined : packLog(chunk.bytes);
+    const answer = await this.#db.write("normal", () => appendLog(this.#db, chunk, packed));
+    if (answer === "stored") this.#changes.emit();
+    return answer;
+  }
+
+  readLog(at: { jobId: string; attempt: number; offset: number; maxBytes: number }) {
+    return this.#db.read(() => readLog(this.#db, at));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#changes[Symbol.dispose]();
+    this.#db[Symbol.dispose]();
+  }
+
+  /** `version` is the run's new one, undefined where nothing changed. */
+  #execute(
+    runId: string,
+    command: Command,
+  ): { result: CommandResult; changes: RunChanges; version: number | undefined } | undefined {
+    const state = this.#load(runId);
+    if (state === undefined) return undefined;
+    if ("lease" in command) this.#refreshLease(state, command.lease);
+    const { result, changes } = applyCommand(state, command, this.#db.now());
+    if (isEmpty(changes)) return { result, changes, version: undefined };
+    if (endsSomething(changes) && this.#db.durability !== "full") throw new NeedsFullDurability();
+    writeChanges(this.#db, state, changes);
+    return { result, changes, version: leases.raiseVersion(this.#db, runId) };
+  }
+
+  #load(runId: string): RunState | undefined {
+    const found = this.#db.get<{ version: number }>("SELECT version FROM runs WHERE id = ?1", runId);
+    if (found === undefined) return undefined;
+    const cached = this.#states.get(runId, found.version);
+    if (cached !== undefined) return cached;
+    const row = runs.readRunRow(this.#db, runId)!;
+    const state: RunState = {
+      run: runs.recordOf(this.#db, this.#plans, row),
+      jobs: readJobs(this.#db, runId),
+      attempts: readNewestAttempts(this.#db, runId),
+    };
+    this.#states.put(row.version, state);
+    return state;
+  }
+
+  /** Renewals do not raise the run's version: what a cached row says about its lease may be old. */
+  #refreshLease(state: RunState, lease: Lease): void {
+    const attempt = state.attempts.get(lease.jobId);
+    const leaseUntil = leases.readLeaseUntil(this.#db, lease);
+    if (attempt === undefined || leaseUntil === undefined || attempt.number !== lease.attempt) return;
+    state.attempts.set(lease.jobId, { ...attempt, leaseUntil });
+  }
+}
+
+function isEmpty(changes: RunChanges): boolean {
+  const { run, jobs, attempts, artifacts, events } = changes;
+  return run === null && [jobs, attempts, artifacts, events].every((list) => list.length === 0);
+}
+
+function endsSomething({ jobs, run, attempts }: RunChanges): boolean {
+  return (
+    attempts.some((attempt) => attempt.outcome !== null) ||
+    jobs.some((job) => TERMINAL_JOB_STATES.has(job.state)) ||
+    (run !== null && run.finishedAt !== null)
+  );
+}

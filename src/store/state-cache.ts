@@ -1,0 +1,58 @@
+import type { AttemptRecord, JobRecord } from "../run/records.ts";
+import type { RunChanges, RunState } from "../run/store.ts";
+
+interface Entry {
+  version: number;
+  state: RunState;
+}
+
+/**
+ * The rows of the runs this process has worked on last, so that a command does not read a large run again. An entry
+ * counts only while its `version` equals the one read from the database under the run's lock.
+ */
+export class StateCache {
+  readonly #capacity: number;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(capacity = 32) {
+    this.#capacity = capacity;
+  }
+
+  get(runId: string, version: number): RunState | undefined {
+    const entry = this.#entries.get(runId);
+    return entry?.version === version ? entry.state : undefined;
+  }
+
+  /** What was read under the lock at `version`. Never replaces something newer. */
+  put(version: number, state: RunState): void {
+    const { id } = state.run;
+    const known = this.#entries.get(id);
+    if (known !== undefined && known.version >= version) return;
+    this.#entries.delete(id);
+    this.#entries.set(id, { version, state });
+    if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value!);
+  }
+
+  /** After the commit that took the run from `version - 1` to `version`. */
+  advance(runId: string, version: number, changes: Pick<RunChanges, "run" | "jobs" | "attempts">): void {
+    const entry = this.#entries.get(runId);
+    if (entry?.version !== version - 1) return;
+    this.#entries.set(runId, { version, state: withChanges(entry.state, changes) });
+  }
+
+  drop(runId: string): void {
+    this.#entries.delete(runId);
+  }
+}
+
+/** The rows after `changes`; `state` stays as it was. */
+export function withChanges(
+  state: RunState,
+  changes: Pick<RunChanges, "run" | "jobs" | "attempts">,
+): RunState {
+  const jobs: JobRecord[] = [...state.jobs];
+  for (const job of changes.jobs) jobs[job.index] = job;
+  const attempts = new Map<string, AttemptRecord>(state.attempts);
+  for (const attempt of changes.attempts) attempts.set(attempt.jobId, attempt);
+  return { run: changes.run ?? state.run, jobs, attempts };
+}
