@@ -1,0 +1,80 @@
+import { realpath, stat } from "node:fs/promises";
+import { relative } from "node:path";
+import { CicdError } from "../errors/cicd-error.ts";
+import { type Git, records } from "./git.ts";
+import { hasErrno, ioError } from "./io-error.ts";
+
+/** A repository of this host, as git sees it from a directory in it. All paths are absolute. */
+export interface LocalRepository {
+  /** Top of the working tree; null for a bare repository. */
+  topLevel: string | null;
+  /** Where git runs: the top level, or the bare repository. */
+  cwd: string;
+  /** The user's index, which may not exist. */
+  index: string;
+  objects: string;
+  objectFormat: string;
+}
+
+/** Finds the repository around `path`. Throws GIT_NOT_A_REPOSITORY, PERMISSION_DENIED, GIT_FAILED. */
+export async function findRepository(git: Git, path: string, signal: AbortSignal): Promise<LocalRepository> {
+  const start = await realDirectory(path);
+  const [facts, top] = await Promise.all([
+    git(
+      {
+        cwd: start,
+        args: [
+          "rev-parse",
+          "--path-format=absolute",
+          "--is-bare-repository",
+          "--show-object-format",
+          "--git-dir",
+          "--git-path",
+          "index",
+          "--git-path",
+          "objects",
+        ],
+      },
+      signal,
+    ),
+    git({ cwd: start, args: ["rev-parse", "--show-toplevel"], answers: [0, 128] }, signal),
+  ]);
+  const lines = records(facts.stdout, "\n").map((line) => Buffer.from(line, "latin1").toString("utf8"));
+  const [bare, objectFormat = "sha1", gitDirectory = start, index = "", objects = ""] = lines;
+  if (lines.length !== 5)
+    throw new CicdError("GIT_FAILED", "The path of the repository has a newline in it.");
+  if (top.status === 0) {
+    const topLevel = top.stdout.toString("utf8").replace(/\n$/, "");
+    refuseForeignTree(start, topLevel);
+    return { topLevel, cwd: topLevel, index, objects, objectFormat };
+  }
+  if (bare !== "true")
+    throw new CicdError(
+      "GIT_NOT_A_REPOSITORY",
+      `${path} lies inside a git directory, not in a working tree.`,
+    );
+  return { topLevel: null, cwd: gitDirectory, index, objects, objectFormat };
+}
+
+/** `core.worktree` of a repository that someone else wrote may name any directory of this host; only one around `start` counts. */
+function refuseForeignTree(start: string, topLevel: string): void {
+  const below = relative(topLevel, start);
+  if (below === ".." || below.startsWith("../"))
+    throw new CicdError(
+      "GIT_NOT_A_REPOSITORY",
+      `The working tree of ${start} is said to be ${topLevel}, which is elsewhere.`,
+      {
+        hint: "The repository's own configuration sets core.worktree; run cicd in that directory if this is meant.",
+      },
+    );
+}
+
+async function realDirectory(path: string): Promise<string> {
+  try {
+    const real = await realpath(path);
+    if ((await stat(real)).isDirectory()) return real;
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) throw ioError(error, `looking for ${path}`);
+  }
+  throw new CicdError("GIT_NOT_A_REPOSITORY", `There is no directory ${path}.`);
+}

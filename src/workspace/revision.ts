@@ -1,0 +1,108 @@
+import { CicdError } from "../errors/cicd-error.ts";
+import { type Git, records } from "./git.ts";
+
+/** Where git looks: a working tree or a bare repository. */
+export interface GitPlace {
+  cwd: string;
+  environment?: Record<string, string>;
+}
+
+export interface Commit {
+  hash: string;
+  tree: string;
+  /** First line of the message. */
+  title: string;
+}
+
+/** Names git would take for a branch or tag (git-check-ref-format), without a leading dash. */
+export function isRefName(name: string): boolean {
+  if (name === "" || name === "@" || name.startsWith("-") || name.endsWith(".") || name.includes(".."))
+    return false;
+  if (/[\0-\x20\x7f~^:?*[\\]|@\{/.test(name)) return false;
+  return name.split("/").every((part) => part !== "" && !part.startsWith(".") && !part.endsWith(".lock"));
+}
+
+/** A hash or a prefix of one, at least 4 digits. */
+export function isCommitHash(text: string): boolean {
+  return /^[0-9a-fA-F]{4,64}$/.test(text);
+}
+
+/** The full ref of a branch: a local one, else origin's, else that of any remote. Throws GIT_REF_NOT_FOUND. */
+export async function resolveBranch(
+  git: Git,
+  place: GitPlace,
+  branch: string,
+  signal: AbortSignal,
+): Promise<string> {
+  if (!isRefName(branch)) throw notFound(`The branch name ${JSON.stringify(branch)} is not valid.`);
+  const { stdout } = await git(
+    {
+      ...place,
+      args: ["for-each-ref", "--format=%(refname)", `refs/heads/${branch}`, `refs/remotes/*/${branch}`],
+    },
+    signal,
+  );
+  const found = records(stdout, "\n").map((line) => Buffer.from(line, "latin1").toString("utf8"));
+  const remotes = found.filter((ref) => ref.startsWith("refs/remotes/") && ref.endsWith(`/${branch}`));
+  const ref =
+    found.find((candidate) => candidate === `refs/heads/${branch}`) ??
+    remotes.find((candidate) => candidate === `refs/remotes/origin/${branch}`) ??
+    remotes[0];
+  if (ref === undefined) throw notFound(`There is no branch ${branch} in the repository.`);
+  return ref;
+}
+
+/** What `-c` names: `HEAD`, a hash or its prefix, a tag or a branch, each with `~2` and `^1` after it. Throws GIT_REF_NOT_FOUND. */
+export async function resolveRevision(
+  git: Git,
+  place: GitPlace,
+  text: string,
+  signal: AbortSignal,
+): Promise<Commit> {
+  const [, name = "", steps = ""] = /^(.*?)((?:[~^]\d*)*)$/s.exec(text) ?? [];
+  if (name !== "HEAD" && !isCommitHash(name) && !isRefName(name))
+    throw notFound(`${JSON.stringify(text)} is not a valid commit.`);
+  const candidates = [
+    ...(name === "HEAD" || isCommitHash(name) ? [name] : []),
+    ...(name === "HEAD" ? [] : [`refs/tags/${name}`, `refs/heads/${name}`, `refs/remotes/origin/${name}`]),
+  ];
+  for (const candidate of candidates) {
+    const commit = await readCommit(git, place, candidate + steps, signal);
+    if (commit !== undefined) return commit;
+  }
+  throw notFound(`There is no commit ${text} in the repository, or the name is ambiguous.`);
+}
+
+/** The commit that a checked `revision` names; undefined where there is none. */
+export async function readCommit(
+  git: Git,
+  place: GitPlace,
+  revision: string,
+  signal: AbortSignal,
+): Promise<Commit | undefined> {
+  const { status, stdout } = await git(
+    {
+      ...place,
+      args: ["rev-parse", "--quiet", "--verify", "--end-of-options", `${revision}^{commit}`],
+      answers: [0, 1, 128],
+    },
+    signal,
+  );
+  const hash = stdout.toString("latin1").trim();
+  if (status !== 0 || !/^[0-9a-f]{40,64}$/.test(hash)) return undefined;
+  return describeCommit(git, place, hash, signal);
+}
+
+async function describeCommit(git: Git, place: GitPlace, hash: string, signal: AbortSignal): Promise<Commit> {
+  const format = "--format=%H%x00%T%x00%B";
+  const { stdout } = await git(
+    { ...place, args: ["log", "-1", "--no-notes", "--encoding=UTF-8", format, hash] },
+    signal,
+  );
+  const [full = "", tree = "", message = ""] = stdout.toString("utf8").split("\0");
+  return { hash: full, tree, title: message.split("\n", 1)[0] ?? "" };
+}
+
+function notFound(message: string): CicdError {
+  return new CicdError("GIT_REF_NOT_FOUND", message);
+}

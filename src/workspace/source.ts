@@ -1,0 +1,148 @@
+import { basename } from "node:path";
+import type { RunSource } from "../run/records.ts";
+import type { Source, SourceOpener, SourceRequest } from "../run/workspace.ts";
+import { fetchCommit } from "./clone-cache.ts";
+import type { Git } from "./git.ts";
+import { findRepository, type LocalRepository } from "./local-repository.ts";
+import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
+import { type Commit, readCommit, resolveBranch, resolveRevision } from "./revision.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { privateObjects, type TreeObjects } from "./tree-objects.ts";
+import { TreeReader } from "./tree-reader.ts";
+import { hashWorkingTree } from "./working-tree.ts";
+
+/** What a source is made of before it can be read. */
+interface Opened {
+  source: RunSource;
+  rootDir: string | null;
+  warnings: string[];
+  objects: TreeObjects;
+}
+
+/** Opens working trees, commits and URLs with `git`, keeping what it needs in `state`. */
+export function createSourceOpener(git: Git, state: StateDirectory): SourceOpener {
+  return {
+    open: (request, signal) => openSource(git, state, request, signal),
+    async repoKey(repo, signal) {
+      if (looksLikeUrl(repo)) return parseRepositoryUrl(repo).key;
+      return keyOf(await findRepository(git, repo, signal));
+    },
+  };
+}
+
+/**
+ * A local path without branch and commit is the working tree as it is; with them, that commit (a branch: its newest).
+ * A URL is fetched; default branch and its newest commit when not given.
+ */
+export async function openSource(
+  git: Git,
+  state: StateDirectory,
+  request: SourceRequest,
+  signal: AbortSignal,
+): Promise<Source> {
+  const { source, rootDir, warnings, objects } = await openRequest(git, state, request, signal);
+  const reader = new TreeReader(git, state, objects);
+  return {
+    source,
+    rootDir,
+    warnings,
+    readFile: (path) => reader.readFile(path, signal),
+    listFiles: (prefix) => reader.listFiles(prefix, signal),
+    async takeSnapshot(snapshotSignal) {
+      await takeSnapshot(git, state, { objects, repoKey: source.repo.key }, snapshotSignal);
+    },
+  };
+}
+
+async function openRequest(
+  git: Git,
+  state: StateDirectory,
+  request: SourceRequest,
+  signal: AbortSignal,
+): Promise<Opened> {
+  if (looksLikeUrl(request.repo)) return openUrl(git, state, request, signal);
+  const repository = await findRepository(git, request.repo, signal);
+  if (request.branch !== undefined || request.commit !== undefined || repository.topLevel === null)
+    return openLocalCommit(git, state, repository, request, signal);
+  return openWorkingTree(git, state, { ...repository, topLevel: repository.topLevel }, signal);
+}
+
+async function openWorkingTree(
+  git: Git,
+  state: StateDirectory,
+  repository: LocalRepository & { topLevel: string },
+  signal: AbortSignal,
+): Promise<Opened> {
+  const own = await privateObjects(state, repository.topLevel);
+  const [{ tree, status, warnings }, head] = await Promise.all([
+    hashWorkingTree(git, state, repository, own, signal),
+    readCommit(git, { cwd: repository.cwd }, "HEAD", signal),
+  ]);
+  const source = describe(repository, status.branch, head, {
+    tree,
+    dirty: { modified: status.modified, untracked: status.untracked.length },
+  });
+  return {
+    source,
+    rootDir: repository.topLevel,
+    warnings,
+    objects: { tree, directories: [own, repository.objects] },
+  };
+}
+
+async function openLocalCommit(
+  git: Git,
+  state: StateDirectory,
+  repository: LocalRepository,
+  request: SourceRequest,
+  signal: AbortSignal,
+): Promise<Opened> {
+  const place = { cwd: repository.cwd };
+  const ref = request.branch === undefined ? null : await resolveBranch(git, place, request.branch, signal);
+  const commit = await resolveRevision(git, place, request.commit ?? ref ?? "HEAD", signal);
+  const own = await privateObjects(state, keyOf(repository));
+  const source = describe(repository, request.branch ?? null, commit, { tree: commit.tree, dirty: null });
+  const objects = { tree: commit.tree, directories: [own, repository.objects] };
+  return { source, rootDir: repository.topLevel, warnings: [], objects };
+}
+
+async function openUrl(
+  git: Git,
+  state: StateDirectory,
+  request: SourceRequest,
+  signal: AbortSignal,
+): Promise<Opened> {
+  const url = parseRepositoryUrl(request.repo);
+  const { branch, commit, objects } = await fetchCommit(git, state, url, request, signal);
+  const source: RunSource = {
+    repo: { key: url.key, name: url.name },
+    branch,
+    commit: commit.hash,
+    commitMessage: commit.title,
+    tree: commit.tree,
+    dirty: null,
+  };
+  return { source, rootDir: null, warnings: [], objects: { tree: commit.tree, directories: [objects] } };
+}
+
+function describe(
+  repository: LocalRepository,
+  branch: string | null,
+  commit: Commit | undefined,
+  rest: Pick<RunSource, "tree" | "dirty">,
+): RunSource {
+  const key = keyOf(repository);
+  return {
+    repo: { key, name: basename(key).replace(/\.git$/, "") || key },
+    branch,
+    commit: commit?.hash ?? null,
+    commitMessage: commit?.title ?? null,
+    ...rest,
+  };
+}
+
+/** A repository of this host is known by the real path of its top level (a bare one: of itself). */
+function keyOf(repository: LocalRepository): string {
+  return repository.topLevel ?? repository.cwd;
+}

@@ -1,0 +1,64 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { ioError } from "./io-error.ts";
+import { type StateDirectory, shortHash } from "./state-directory.ts";
+
+/** A git tree and where its objects lie: enough to read it without the repository, its configuration or its hooks. */
+export interface TreeObjects {
+  tree: string;
+  /** Object directories; the first takes new objects. */
+  directories: readonly string[];
+}
+
+/** The directory that takes the objects of a repository's uncommitted files, so that its own stays untouched. */
+export async function privateObjects(state: StateDirectory, repoKey: string): Promise<string> {
+  const path = join(state.objects, shortHash(repoKey));
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw ioError(error, "making an object directory");
+  }
+  return path;
+}
+
+/** Lets git find the objects of `directories`. */
+export function objectEnvironment(directories: readonly string[]): Record<string, string> {
+  const [own = "", ...others] = directories;
+  return {
+    GIT_OBJECT_DIRECTORY: own,
+    GIT_ALTERNATE_OBJECT_DIRECTORIES: others.map(quotePath).join(":"),
+  };
+}
+
+/** In git's list of directories a path with a colon, or a leading quote, stands in C quotes. */
+function quotePath(path: string): string {
+  return /[:"\n\\]/.test(path) ? `"${path.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n")}"` : path;
+}
+
+/**
+ * The environment of a git that knows nothing but these objects: an empty repository of its own in `directory` (made by
+ * this call), no configuration of the user, the machine or the source. What it reads depends on the tree alone.
+ */
+export async function bareEnvironment(
+  directory: string,
+  objects: TreeObjects,
+): Promise<Record<string, string>> {
+  const sha256 = objects.tree.length === 64;
+  const format = sha256
+    ? "repositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
+    : "repositoryformatversion = 0\n";
+  await mkdir(join(directory, "refs"), { recursive: true, mode: 0o700 });
+  await mkdir(join(directory, "objects"), { recursive: true, mode: 0o700 });
+  await Bun.write(join(directory, "HEAD"), "ref: refs/heads/none\n");
+  await Bun.write(join(directory, "config"), `[core]\n\t${format}`);
+  return {
+    ...objectEnvironment(objects.directories),
+    GIT_DIR: directory,
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_SYSTEM: "/dev/null",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_ATTR_NOSYSTEM: "1",
+    HOME: directory,
+    XDG_CONFIG_HOME: directory,
+  };
+}

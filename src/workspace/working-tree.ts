@@ -1,0 +1,127 @@
+import { copyFile, stat, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { findFilterDrivers, withoutFilters } from "./filter-drivers.ts";
+import { findFilteredFiles, putRawFiles } from "./filtered-files.ts";
+import { type Git, type GitCall, records } from "./git.ts";
+import { hasErrno, ioError } from "./io-error.ts";
+import type { LocalRepository } from "./local-repository.ts";
+import { openTemporaryDirectory, type StateDirectory } from "./state-directory.ts";
+import { objectEnvironment } from "./tree-objects.ts";
+import { parseStatus, type WorkingTreeStatus } from "./working-tree-status.ts";
+
+export interface HashedTree {
+  tree: string;
+  status: WorkingTreeStatus;
+  warnings: string[];
+}
+
+/**
+ * The git tree of the working tree as it is: what git knows and what is new and not ignored, deletions honoured. Works
+ * on a copy of the user's index and writes new objects to `objectDirectory`: nothing in the repository changes.
+ */
+export async function hashWorkingTree(
+  git: Git,
+  state: StateDirectory,
+  repository: LocalRepository & { topLevel: string },
+  objectDirectory: string,
+  signal: AbortSignal,
+): Promise<HashedTree> {
+  await using directory = await openTemporaryDirectory(state, "index");
+  const index = join(directory.path, "index");
+  const [drivers] = await Promise.all([
+    findFilterDrivers(git, repository.topLevel, signal),
+    copyIndex(repository.index, index),
+  ]);
+  const environment = {
+    ...objectEnvironment([objectDirectory, repository.objects]),
+    GIT_INDEX_FILE: index,
+  };
+  const settings = withoutFilters(drivers);
+  const run = (call: Omit<GitCall, "cwd" | "environment" | "settings">) =>
+    git({ ...call, cwd: repository.topLevel, environment, settings }, signal);
+  const [status, entries] = await Promise.all([readStatus(run), readIndex(run)]);
+  const filtered = await findFilteredFiles(run, drivers, entries);
+  await updateIndex(run, status);
+  const touched = new Set([...status.changed, ...status.deleted]);
+  await putRawFiles(
+    run,
+    filtered.filter((path) => !touched.has(path)),
+    entries,
+  );
+  const { stdout } = await run({ args: ["write-tree", "--missing-ok"] });
+  const submodules = [...entries.keys()].filter((path) => entries.get(path) === "160000");
+  return {
+    tree: stdout.toString("latin1").trim(),
+    status,
+    warnings: [...submodules.map(submoduleWarning), ...status.nested.map(nestedWarning)],
+  };
+}
+
+export type RunGit = (call: Omit<GitCall, "cwd" | "environment" | "settings">) => ReturnType<Git>;
+
+/**
+ * Copies the index for its stat cache. Git compares files changed at or after the index's own time byte by byte, so the
+ * copy keeps that time (a microsecond less, since a time set as a float is not exact).
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  try {
+    const { mtimeNs } = await stat(from, { bigint: true });
+    await copyFile(from, to);
+    const seconds = Number(mtimeNs - 1000n) / 1e9;
+    await utimes(to, seconds, seconds);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT")) throw ioError(error, "copying the git index");
+  }
+}
+
+async function readStatus(run: RunGit): Promise<WorkingTreeStatus> {
+  const { stdout } = await run({
+    args: [
+      "status",
+      "--porcelain=v2",
+      "-z",
+      "--branch",
+      "--no-ahead-behind",
+      "--no-renames",
+      "--untracked-files=all",
+      "--ignored=no",
+      "--ignore-submodules=all",
+    ],
+  });
+  return parseStatus(records(stdout, "\0"));
+}
+
+/** Mode by path. */
+async function readIndex(run: RunGit): Promise<Map<string, string>> {
+  const { stdout } = await run({ args: ["ls-files", "--stage", "-z"] });
+  return new Map(records(stdout, "\0").map((line) => [line.slice(line.indexOf("\t") + 1), line.slice(0, 6)]));
+}
+
+/** Brings the copied index in line with the working tree: what is gone first, since a file may stand where a directory was. */
+async function updateIndex(run: RunGit, status: WorkingTreeStatus): Promise<void> {
+  if (status.deleted.length > 0)
+    await run({
+      args: ["update-index", "--force-remove", "-z", "--stdin"],
+      input: zeroEnded(status.deleted),
+    });
+  const present = [...status.changed, ...status.untracked];
+  if (present.length > 0)
+    await run({ args: ["update-index", "--add", "--replace", "-z", "--stdin"], input: zeroEnded(present) });
+}
+
+/** Paths as git reads them with `-z`, byte for byte. */
+function zeroEnded(paths: readonly string[]): Buffer {
+  return Buffer.from(`${paths.join("\0")}\0`, "latin1");
+}
+
+function submoduleWarning(path: string): string {
+  return `The submodule ${decode(path)} is not part of the snapshot: its directory is empty there.`;
+}
+
+function nestedWarning(path: string): string {
+  return `The repository ${decode(path)} inside this one is not part of the snapshot.`;
+}
+
+function decode(path: string): string {
+  return Buffer.from(path, "latin1").toString("utf8");
+}
