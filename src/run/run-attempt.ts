@@ -49,6 +49,7 @@ export async function runAttempt(
     context,
     { run, lease, planned, name, log, isAdopted: started.kind === "noop" },
     signal,
+    kill,
   );
   if (isGivenUp(signal)) return ended.cleanUp;
   try {

@@ -1,0 +1,87 @@
+import { type JobRecord, type RunRecord, TERMINAL_RUN_STATUSES } from "../run/records.ts";
+import type { RunFilter, Store } from "../run/store.ts";
+import type { App } from "./app.ts";
+import { type RunSelection, toRunFilter } from "./find-run.ts";
+import { type RunSummaryJson, toRunSummaryJson } from "./shapes.ts";
+import { pollUntil } from "./wait.ts";
+
+/** `jobs`: those that were running when it was asked. `isOver`: the run had ended when this was returned. */
+export interface EndedRun {
+  run: RunSummaryJson;
+  jobs: string[];
+  isOver: boolean;
+}
+
+/**
+ * Asks every active run of the selection to cancel and waits, up to `waitMs`, until each is over. Empty: nothing was
+ * running, which is no error.
+ */
+export async function cancelRuns(
+  app: App,
+  selection: RunSelection,
+  options: { actor: string; waitMs: number },
+  signal: AbortSignal,
+): Promise<EndedRun[]> {
+  const store = await app.store();
+  const active = await findActiveRuns(store, await toRunFilter(app, selection, signal));
+  const asked: { run: RunRecord; jobs: string[] }[] = [];
+  for (const run of active) {
+    const result = await store.execute(run.id, { type: "request_cancel", actor: options.actor });
+    if (result === undefined) continue;
+    asked.push({
+      run,
+      jobs: result.kind === "done" ? result.affectedJobs : await runningJobs(store, run.id),
+    });
+  }
+  const ids = new Set(asked.map(({ run }) => run.id));
+  await pollUntil(store, options.waitMs, signal, async () => (await stillActive(store, ids)).length === 0);
+  return Promise.all(asked.map((entry) => toEndedRun(app, store, entry)));
+}
+
+/** Asks every active run of the selection to start nothing more. Does not wait for the jobs that run. */
+export async function stopRuns(
+  app: App,
+  selection: RunSelection,
+  options: { actor: string },
+  signal: AbortSignal,
+): Promise<EndedRun[]> {
+  const store = await app.store();
+  const active = await findActiveRuns(store, await toRunFilter(app, selection, signal));
+  const asked: { run: RunRecord; jobs: string[] }[] = [];
+  for (const run of active) {
+    const result = await store.execute(run.id, { type: "request_stop", actor: options.actor });
+    if (result !== undefined) asked.push({ run, jobs: await runningJobs(store, run.id) });
+  }
+  return Promise.all(asked.map((entry) => toEndedRun(app, store, entry)));
+}
+
+const ACTIVE_STATUSES: RunRecord["status"][] = ["pending", "running", "canceling", "manual"];
+
+function findActiveRuns(store: Store, filter: RunFilter): Promise<RunRecord[]> {
+  return store.findRuns({ ...filter, statuses: ACTIVE_STATUSES });
+}
+
+async function stillActive(store: Store, ids: Set<string>): Promise<RunRecord[]> {
+  if (ids.size === 0) return [];
+  const active = await store.findRuns({ statuses: ACTIVE_STATUSES });
+  return active.filter((run) => ids.has(run.id));
+}
+
+async function runningJobs(store: Store, runId: string): Promise<string[]> {
+  const detail = await store.readRun(runId);
+  const isRunning = (job: JobRecord) => job.state === "running" || job.state === "canceling";
+  return (detail?.jobs ?? []).filter(isRunning).map((job) => job.name);
+}
+
+async function toEndedRun(
+  app: App,
+  store: Store,
+  entry: { run: RunRecord; jobs: string[] },
+): Promise<EndedRun> {
+  const run = (await store.readRun(entry.run.id))?.run ?? entry.run;
+  return {
+    run: toRunSummaryJson(run, app.now()),
+    jobs: entry.jobs,
+    isOver: TERMINAL_RUN_STATUSES.has(run.status),
+  };
+}

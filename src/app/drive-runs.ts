@@ -1,0 +1,70 @@
+import { TERMINAL_RUN_STATUSES } from "../run/records.ts";
+import type { Store } from "../run/store.ts";
+import { WORKER_TIMES, Worker } from "../run/worker.ts";
+import { type App, type ExecutorKind, workerName } from "./app.ts";
+
+export interface DriveOptions {
+  maxParallelJobs: number;
+  graceMs: number;
+  logLimitBytes: number;
+  /** Ends everything at once: the second Ctrl-C. */
+  kill: AbortSignal;
+}
+
+/**
+ * Drives runs of this process to their end, one after the other; resolves when nothing of theirs is left in the executor.
+ * Aborting `signal` cancels the run that is under way and those that wait. Throws what the store throws; the containers
+ * are gone then all the same.
+ */
+export async function driveRuns(
+  app: App,
+  runIds: string[],
+  options: DriveOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const store = await app.store();
+  const cancelAll = () => void cancelRuns(store, runIds);
+  signal.addEventListener("abort", cancelAll, { once: true });
+  if (signal.aborted) await cancelRuns(store, runIds);
+  try {
+    for (const runId of runIds) await driveRun(app, store, runId, options);
+  } finally {
+    signal.removeEventListener("abort", cancelAll);
+  }
+}
+
+async function driveRun(app: App, store: Store, runId: string, options: DriveOptions): Promise<void> {
+  const detail = await store.readRun(runId);
+  if (detail === undefined || TERMINAL_RUN_STATUSES.has(detail.run.status)) return;
+  const { owner, instance } = app.identity;
+  await using worker = new Worker({
+    store,
+    layers: await app.layers(),
+    executor: await app.executor(detail.run.executor as ExecutorKind),
+    name: workerName(owner),
+    instance,
+    scope: { kind: "runs", runIds: [runId] },
+    maxParallelJobs: options.maxParallelJobs,
+    logLimitBytes: options.logLimitBytes,
+    times: { ...WORKER_TIMES, graceMs: options.graceMs },
+    now: app.now,
+    newToken: app.newId,
+  });
+  const onKill = () => worker.kill();
+  options.kill.addEventListener("abort", onKill, { once: true });
+  try {
+    await worker.run(new AbortController().signal);
+  } finally {
+    options.kill.removeEventListener("abort", onKill);
+  }
+}
+
+async function cancelRuns(store: Store, runIds: string[]): Promise<void> {
+  for (const runId of runIds) {
+    try {
+      await store.execute(runId, { type: "request_cancel", actor: "interrupt" });
+    } catch {
+      // The worker meets the same store and reports what is wrong with it.
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import { CicdError } from "../errors/cicd-error.ts";
+import { Suggester } from "../pipeline/suggest.ts";
+import type { RunStatus } from "../run/records.ts";
+import type { RunDetail, RunFilter, Store } from "../run/store.ts";
+import type { App } from "./app.ts";
+
+/** Which recorded runs are meant: `-r -b -c -p --run`. */
+export interface RunSelection {
+  repo: string;
+  branch?: string;
+  commit?: string;
+  pipeline?: string;
+  number?: number;
+}
+
+/** The store's filter for a selection. Throws what opening a repository throws. */
+export async function toRunFilter(
+  app: App,
+  selection: RunSelection,
+  signal: AbortSignal,
+): Promise<RunFilter> {
+  const sources = await app.sources();
+  const { branch, commit, pipeline, number } = selection;
+  return {
+    repoKey: await sources.repoKey(selection.repo, signal),
+    ...(branch === undefined ? {} : { branch }),
+    ...(commit === undefined ? {} : { commit: commit.toLowerCase() }),
+    ...(pipeline === undefined ? {} : { pipeline }),
+    ...(number === undefined ? {} : { number }),
+  };
+}
+
+/**
+ * The newest run that matches. Throws NOT_FOUND, which says what there is instead. `--run` without a pipeline is
+ * accepted while only one pipeline has a run of that number.
+ */
+export async function findRun(
+  app: App,
+  selection: RunSelection & { statuses?: RunStatus[] },
+  signal: AbortSignal,
+): Promise<RunDetail> {
+  const store = await app.store();
+  const filter = await toRunFilter(app, selection, signal);
+  const isUnambiguous = selection.pipeline !== undefined || selection.number === undefined;
+  const statuses = selection.statuses === undefined ? {} : { statuses: selection.statuses };
+  const details = await store.findRunDetails({ ...filter, ...statuses, limit: isUnambiguous ? 1 : 2 });
+  const [first, second] = details;
+  if (first === undefined) throw await explainNoRun(store, filter);
+  if (second !== undefined) {
+    throw new CicdError("NOT_FOUND", `several pipelines have a run #${selection.number}`, {
+      hint: `name the pipeline: -p ${first.run.pipeline}`,
+    });
+  }
+  return first;
+}
+
+/** A NOT_FOUND error that names what is recorded: the nearest pipeline, its range of runs, or that there is nothing. */
+export async function explainNoRun(store: Store, filter: RunFilter): Promise<CicdError> {
+  const pipelines = filter.repoKey === undefined ? [] : await store.listPipelines(filter.repoKey);
+  if (pipelines.length === 0) {
+    return new CicdError("NOT_FOUND", "no run of this repository is recorded", {
+      hint: "start one with: cicd run",
+    });
+  }
+  const names = pipelines.map((pipeline) => pipeline.name);
+  if (filter.pipeline !== undefined && !names.includes(filter.pipeline)) {
+    return notFound(
+      `no run of a pipeline "${filter.pipeline}" is recorded`,
+      filter.pipeline,
+      names,
+      "pipelines",
+    );
+  }
+  if (filter.number !== undefined) {
+    const { branch: _branch, commit: _commit, number: _number, ...rest } = filter;
+    const [newest] = await store.findRuns({ ...rest, limit: 1 });
+    return new CicdError("NOT_FOUND", `there is no such run #${filter.number}`, {
+      ...(newest === undefined ? {} : { hint: `the newest run of ${newest.pipeline} is #${newest.number}` }),
+    });
+  }
+  return new CicdError("NOT_FOUND", "no recorded run matches", { hint: "see what there is with: cicd list" });
+}
+
+/** "no such X", with a did-you-mean, or all that there are when they are few. */
+export function notFound(message: string, word: string, candidates: string[], plural: string): CicdError {
+  const nearest = new Suggester().nearest(word, candidates);
+  if (nearest !== undefined)
+    return new CicdError("NOT_FOUND", message, { hint: `did you mean "${nearest}"?` });
+  const shown = candidates.slice(0, 10).join(", ") + (candidates.length > 10 ? ", ..." : "");
+  return new CicdError("NOT_FOUND", message, candidates.length === 0 ? {} : { hint: `${plural}: ${shown}` });
+}

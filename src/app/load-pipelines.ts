@@ -1,0 +1,86 @@
+import { CicdError } from "../errors/cicd-error.ts";
+import { type Override, parseOverride } from "../pipeline/overrides.ts";
+import { parsePipeline } from "../pipeline/parse-pipeline.ts";
+import { Suggester } from "../pipeline/suggest.ts";
+import type { Source } from "../run/workspace.ts";
+import type { App } from "./app.ts";
+import type { LoadedFile, LoadedPipelines, PipelineSelection } from "./run-request.ts";
+
+/** Where a repository keeps its pipelines. */
+export const PIPELINE_DIRECTORY = ".cicd-pipelines";
+
+/**
+ * Reads and checks the selected pipeline files of the selected tree: all of `.cicd-pipelines/`, the one of that name, or
+ * one file of this host. Throws CONFIG_NOT_FOUND, CONFIG_UNREADABLE, USAGE (a malformed override) and what opening the
+ * source throws.
+ */
+export async function loadPipelines(
+  app: App,
+  selection: PipelineSelection,
+  signal: AbortSignal,
+): Promise<LoadedPipelines> {
+  const overrides = selection.overrides.map(readOverride);
+  const sources = await app.sources();
+  const request = {
+    repo: selection.repo,
+    ...(selection.branch === undefined ? {} : { branch: selection.branch }),
+    ...(selection.commit === undefined ? {} : { commit: selection.commit }),
+  };
+  const source = await sources.open(request, signal);
+  const parse = (file: string, text: string) => parseFile(file, text, overrides, selection.imageRequired);
+  if (selection.file !== undefined) {
+    const text = await app.files.readText(selection.file);
+    return { source, files: [parse(selection.file, text)] };
+  }
+  const files = (await readPipelineTexts(source)).map(({ file, text }) => parse(file, text));
+  return { source, files: selectByName(files, selection.pipeline) };
+}
+
+/** Checks one file of this host, in a repository or not. */
+export async function loadFile(app: App, file: string, overrides: string[]): Promise<LoadedFile> {
+  return parseFile(file, await app.files.readText(file), overrides.map(readOverride), true);
+}
+
+function parseFile(file: string, text: string, overrides: Override[], imageRequired: boolean): LoadedFile {
+  return { file, text, ...parsePipeline(text, { file, overrides, imageRequired }) };
+}
+
+async function readPipelineTexts(source: Source): Promise<{ file: string; text: string }[]> {
+  const names = (await source.listFiles(PIPELINE_DIRECTORY)).filter((name) =>
+    /^[^/]+\/[^/]+\.ya?ml$/.test(name),
+  );
+  const texts: { file: string; text: string }[] = [];
+  for (const file of names) {
+    const text = await source.readFile(file);
+    if (text !== undefined) texts.push({ file, text });
+  }
+  if (texts.length > 0) return texts;
+  const hint = (await source.readFile(".gitlab-ci.yml"))
+    ? "this version does not read .gitlab-ci.yml yet; `cicd init` writes a pipeline of its own form"
+    : "`cicd init` writes one that fits the repository";
+  throw new CicdError("CONFIG_NOT_FOUND", `there is no pipeline in ${PIPELINE_DIRECTORY}/`, { hint });
+}
+
+/** By the `name` in the file, else by the file's name: a broken file must still be found. */
+function selectByName(files: LoadedFile[], wanted: string | undefined): LoadedFile[] {
+  if (wanted === undefined) return files;
+  const named = files.filter(({ pipeline }) => pipeline?.name === wanted);
+  if (named.length > 0) return named;
+  const byFile = files.filter(({ file }) => baseName(file) === wanted);
+  if (byFile.length > 0) return byFile;
+  const names = files.map(({ file, pipeline }) => pipeline?.name ?? baseName(file));
+  const hint = new Suggester().hint(wanted, names) ?? `the repository has: ${names.join(", ")}`;
+  throw new CicdError("CONFIG_NOT_FOUND", `there is no pipeline named ${wanted}`, { hint });
+}
+
+function baseName(file: string): string {
+  return file.slice(file.lastIndexOf("/") + 1).replace(/\.ya?ml$/, "");
+}
+
+function readOverride(text: string): Override {
+  const override = parseOverride(text);
+  if (override !== undefined) return override;
+  throw new CicdError("USAGE", `the override ${JSON.stringify(text)} is not of the form path=value`, {
+    hint: "for example -o default.image=node:22 or -o jobs.test.timeout=5m",
+  });
+}

@@ -1,0 +1,65 @@
+import { CicdError } from "../errors/cicd-error.ts";
+import { createPlan } from "../plan/create-plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { RunRecord } from "../run/records.ts";
+import type { App } from "./app.ts";
+import { loadPipelines } from "./load-pipelines.ts";
+import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
+
+/**
+ * Records the runs that a request asks for, owned by this process, in the order of the files, and takes the snapshot
+ * they run on. Nothing is recorded when one of the files is invalid or a selection leaves nothing. Throws NOT_FOUND,
+ * NOTHING_TO_DO (`--job`, `--stage`), and what loading, the snapshot and the store throw.
+ */
+export async function prepareRuns(app: App, request: RunRequest, signal: AbortSignal): Promise<PreparedRuns> {
+  const { source, files } = await loadPipelines(app, request, signal);
+  if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
+  if (source === null) throw new CicdError("GIT_NOT_A_REPOSITORY", "a run needs a repository");
+  const plans = planFiles(files, request);
+  await source.takeSnapshot(signal);
+  const store = await app.store();
+  const runs: RunRecord[] = [];
+  for (const plan of plans) {
+    signal.throwIfAborted();
+    runs.push(
+      await store.createRun({
+        id: app.newId(),
+        pipeline: plan.pipeline,
+        source: source.source,
+        trigger: request.trigger,
+        mode: "local",
+        executor: request.executor,
+        owner: app.identity.owner,
+        plan,
+        overrides: request.overrides,
+      }),
+    );
+  }
+  return { kind: "prepared", runs, source, warnings: source.warnings };
+}
+
+/**
+ * A job or stage that is asked for must be in one of the files; the files that lack it are left out. Exported for
+ * `dryrun`, which shows exactly what a run would do.
+ */
+export function planFiles(
+  files: LoadedFile[],
+  request: Pick<RunRequest, "jobs" | "stage" | "variables">,
+): Plan[] {
+  const options = {
+    jobs: request.jobs,
+    variables: request.variables,
+    ...(request.stage === undefined ? {} : { stage: request.stage }),
+  };
+  const results = files.flatMap(({ pipeline }) =>
+    pipeline === undefined ? [] : [createPlan(pipeline, options)],
+  );
+  const plans = results.flatMap(({ plan }) => plan ?? []);
+  const problem = results.flatMap(({ problems }) => problems)[0];
+  if (plans.length > 0 || problem === undefined) return plans;
+  throw new CicdError(
+    problem.code,
+    problem.message,
+    problem.hint === undefined ? {} : { hint: problem.hint },
+  );
+}

@@ -1,0 +1,66 @@
+import type { RunRecord, RunStatus } from "../run/records.ts";
+import type { Store } from "../run/store.ts";
+import { type App, type ExecutorKind, workerName } from "./app.ts";
+
+export interface RecoveryReport {
+  /** Runs whose process had died: they are ended now. */
+  ended: RunRecord[];
+  /** What was removed from the executors; null where nothing called for a sweep. */
+  swept: { containers: number; volumes: number; networks: number; directories: number } | null;
+}
+
+const UNFINISHED: RunStatus[] = ["pending", "running", "canceling", "manual"];
+
+/**
+ * Ends the local runs of processes that are gone: what ran is failed as `worker_lost` (or canceled, where that was asked
+ * for), the rest is canceled, what had finished stays as it is. Then, when a run was ended or `sweep` asks for it, removes
+ * what dead attempts of this instance left in the executors. Cheap when there is nothing to do: one query.
+ */
+export async function recover(
+  app: App,
+  options: { sweep: boolean; executors: ExecutorKind[] },
+): Promise<RecoveryReport> {
+  const store = await app.store();
+  const active = await store.findRuns({ statuses: UNFINISHED, mode: "local" });
+  const orphans = active.filter(
+    ({ owner, status }) => status !== "manual" && owner !== null && !app.isOwnerAlive(owner),
+  );
+  for (const run of orphans) await endOrphan(store, run);
+  const kinds = new Set<ExecutorKind>(orphans.map(({ executor }) => executor as ExecutorKind));
+  if (options.sweep) for (const kind of options.executors) kinds.add(kind);
+  if (kinds.size === 0) return { ended: orphans, swept: null };
+  const swept = { containers: 0, volumes: 0, networks: 0, directories: 0 };
+  for (const kind of kinds) {
+    const executor = await app.executor(kind);
+    const result = await executor.sweep((labels) => isAttemptLive(app, store, labels));
+    swept.containers += result.containers;
+    swept.volumes += result.volumes;
+    swept.networks += result.networks;
+    swept.directories += result.directories;
+  }
+  return { ended: orphans, swept };
+}
+
+/** Another process of the same moment may do the same: every step is a guarded transition. */
+async function endOrphan(store: Store, run: RunRecord): Promise<void> {
+  if (run.owner === null) return;
+  await store.expireLeasesOf(workerName(run.owner));
+  for (const lease of await store.findExpiredLeases()) {
+    if (lease.runId === run.id) await store.execute(run.id, { type: "reap", lease });
+  }
+  await store.execute(run.id, { type: "request_cancel", actor: "recovery" });
+}
+
+/** A local attempt lives while its process does; its lease may have run out while the machine slept. */
+async function isAttemptLive(
+  app: App,
+  store: Store,
+  labels: { run: string; job: string; attempt: number },
+): Promise<boolean> {
+  const detail = await store.readRun(labels.run);
+  const attempt = detail?.attempts.find(
+    ({ jobId, number }) => jobId === labels.job && number === labels.attempt,
+  );
+  if (detail === undefined || attempt === undefined || attempt.outcome !== null) return false;
+  return detail.run.owner === null ? false : app.isOwnerAlive(detail.run.owner);
+}

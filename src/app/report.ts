@@ -1,0 +1,150 @@
+import { assertNever } from "../errors/assert-never.ts";
+import { CicdError } from "../errors/cicd-error.ts";
+import type { RunDetail, RunFilter, Store } from "../run/store.ts";
+import type { App } from "./app.ts";
+import { explainNoRun, notFound } from "./find-run.ts";
+import { type JobJson, type RunJson, type StageJson, toRunJson } from "./shapes.ts";
+
+/** The seven questions a report answers. */
+export type ReportForm =
+  | { kind: "pipelines" }
+  | { kind: "runs"; pipeline: string }
+  | { kind: "run"; pipeline: string; number: number }
+  | { kind: "stages"; pipeline: string; stage: string }
+  | { kind: "stage"; pipeline: string; number: number; stage: string }
+  | { kind: "jobs"; pipeline: string; stage: string; job: string }
+  | { kind: "job"; pipeline: string; number: number; stage: string; job: string };
+
+export interface ReportRequest {
+  repo: string;
+  pipeline?: string;
+  number?: number;
+  stage?: string;
+  job?: string;
+  /** Only the newest so many runs, in the forms over all runs. */
+  limit?: number;
+}
+
+/** The answers, in the shapes of `report --json`. */
+export type Report =
+  | { pipelines: { name: string; runs: number; lastRun: RunJson }[] }
+  | { runs: RunJson[] }
+  | { run: RunJson }
+  | { stages: ({ run: number } & StageJson)[] }
+  | { stage: StageJson }
+  | { jobs: ({ run: number } & JobJson)[] }
+  | { job: JobJson };
+
+export const REPORT_FORMS = [
+  "(nothing)",
+  "-p",
+  "-p --run",
+  "-p -s",
+  "-p --run -s",
+  "-p -s -j",
+  "-p --run -s -j",
+] as const;
+
+/** Throws USAGE for a combination that is none of the seven, with the valid ones in the hint. */
+export function reportForm(request: ReportRequest): ReportForm {
+  const { pipeline, number, stage, job } = request;
+  if (pipeline === undefined) {
+    if (number === undefined && stage === undefined && job === undefined) return { kind: "pipelines" };
+    throw invalidForm("a report about runs, stages or jobs needs a pipeline (-p)");
+  }
+  if (stage === undefined) {
+    if (job !== undefined) throw invalidForm("a report about a job needs its stage (-s)");
+    return number === undefined ? { kind: "runs", pipeline } : { kind: "run", pipeline, number };
+  }
+  if (job === undefined) {
+    return number === undefined
+      ? { kind: "stages", pipeline, stage }
+      : { kind: "stage", pipeline, number, stage };
+  }
+  return number === undefined
+    ? { kind: "jobs", pipeline, stage, job }
+    : { kind: "job", pipeline, number, stage, job };
+}
+
+function invalidForm(message: string): CicdError {
+  return new CicdError("USAGE", message, { hint: `valid combinations: ${REPORT_FORMS.join(" · ")}` });
+}
+
+/** Throws USAGE, NOT_FOUND, and what the store and the repository throw. */
+export async function report(app: App, request: ReportRequest, signal: AbortSignal): Promise<Report> {
+  const form = reportForm(request);
+  const store = await app.store();
+  const sources = await app.sources();
+  const filter: RunFilter = { repoKey: await sources.repoKey(request.repo, signal) };
+  const toJson = (detail: RunDetail) => toRunJson(detail, app.now());
+  if (form.kind === "pipelines") return reportPipelines(store, filter, toJson);
+  const limit = request.limit === undefined ? {} : { limit: request.limit };
+  const number = "number" in form ? { number: form.number } : limit;
+  const wanted = { ...filter, pipeline: form.pipeline, ...number };
+  const runs = (await store.findRunDetails(wanted)).map(toJson);
+  const [first] = runs;
+  if (first === undefined) throw await explainNoRun(store, wanted);
+  switch (form.kind) {
+    case "runs":
+      return { runs };
+    case "run":
+      return { run: first };
+    case "stages":
+      return {
+        stages: findStages(runs, form.stage).map(({ run, stage }) => ({ run: run.number, ...stage })),
+      };
+    case "stage":
+      return { stage: findStages(runs, form.stage)[0]!.stage };
+    case "jobs":
+      return {
+        jobs: findJobs(runs, form.stage, form.job).map(({ run, job }) => ({ run: run.number, ...job })),
+      };
+    case "job":
+      return { job: findJobs(runs, form.stage, form.job)[0]!.job };
+    default:
+      return assertNever(form);
+  }
+}
+
+/** One statement per pipeline for its last run, however many runs there are. */
+async function reportPipelines(
+  store: Store,
+  filter: RunFilter & { repoKey?: string },
+  toJson: (detail: RunDetail) => RunJson,
+): Promise<Report> {
+  const pipelines = await store.listPipelines(filter.repoKey ?? "");
+  const last = await Promise.all(
+    pipelines.map((pipeline) => store.findRunDetails({ ...filter, pipeline: pipeline.name, limit: 1 })),
+  );
+  return {
+    pipelines: pipelines.flatMap(({ name, runs }, index) => {
+      const detail = last[index]![0];
+      return detail === undefined ? [] : [{ name, runs, lastRun: toJson(detail) }];
+    }),
+  };
+}
+
+/** That stage in the runs that have it. Throws NOT_FOUND when none has. */
+function findStages(runs: RunJson[], name: string): { run: RunJson; stage: StageJson }[] {
+  const found = runs.flatMap((run) =>
+    run.stages.filter((stage) => stage.name === name).map((stage) => ({ run, stage })),
+  );
+  if (found.length > 0) return found;
+  const names = new Set(runs.flatMap((run) => run.stages.map((stage) => stage.name)));
+  throw notFound(`there is no stage "${name}"${inRun(runs)}`, name, [...names], "stages");
+}
+
+function findJobs(runs: RunJson[], stageName: string, name: string): { run: RunJson; job: JobJson }[] {
+  const stages = findStages(runs, stageName);
+  const found = stages.flatMap(({ run, stage }) =>
+    stage.jobs.filter((job) => job.name === name).map((job) => ({ run, job })),
+  );
+  if (found.length > 0) return found;
+  const names = new Set(stages.flatMap(({ stage }) => stage.jobs.map((job) => job.name)));
+  throw notFound(`stage "${stageName}" has no job "${name}"${inRun(runs)}`, name, [...names], "jobs");
+}
+
+function inRun(runs: RunJson[]): string {
+  const [only, more] = runs;
+  return only === undefined || more !== undefined ? "" : ` in run #${only.number} of ${only.pipeline}`;
+}

@@ -1,0 +1,167 @@
+import type { PlannedJob } from "../plan/plan.ts";
+import {
+  type EpochMs,
+  type FailureReason,
+  type JobRecord,
+  type JobState,
+  type RunRecord,
+  type RunStatus,
+  TERMINAL_JOB_STATES,
+  type Trigger,
+} from "../run/records.ts";
+import { hasWarnings, stageStatus } from "../run/status.ts";
+import type { RunDetail } from "../run/store.ts";
+
+/** What users, scripts and the API see of a run. Times are ISO 8601 UTC, durations milliseconds. */
+export interface RunJson extends RunSummaryJson {
+  stages: StageJson[];
+}
+
+export interface RunSummaryJson extends Span {
+  id: string;
+  number: number;
+  pipeline: string;
+  /** Absolute path, or URL without credentials. */
+  repo: string;
+  branch: string | null;
+  commit: string | null;
+  /** The tree held changes that are in no commit. */
+  dirty: boolean;
+  trigger: Trigger;
+  status: StatusWord;
+  /** An allowed failure happened. */
+  warnings: boolean;
+  createdAt: string;
+}
+
+export interface StageJson extends Span {
+  name: string;
+  status: StatusWord;
+  warnings: boolean;
+  jobs: JobJson[];
+}
+
+export interface JobJson extends Span {
+  name: string;
+  stage: string;
+  status: StatusWord;
+  allowFailure: boolean;
+  failureReason: FailureReason | null;
+  exitCode: number | null;
+  /** Number of the newest attempt; 0 before the first. */
+  attempt: number;
+  image: string | null;
+  needs: string[];
+  /** Of the newest attempt. */
+  artifacts: ArtifactJson[];
+}
+
+export interface ArtifactJson {
+  path: string;
+  sizeBytes: number;
+  sha256: string;
+}
+
+/** `durationMs` of what still runs counts up to now; null before the start. */
+interface Span {
+  startedAt: string | null;
+  finishedAt: string | null;
+  durationMs: number | null;
+}
+
+export type StatusWord = RunStatus | "created";
+
+export function toRunJson(detail: RunDetail, now: EpochMs): RunJson {
+  const { run, jobs } = detail;
+  const artifacts = newestArtifacts(detail);
+  const stages = run.plan.stages.map((name, stageIndex) => {
+    const members = jobs.filter((job) => run.plan.jobs[job.index]!.stageIndex === stageIndex);
+    return toStageJson(name, members, run, artifacts, now);
+  });
+  return { ...toRunSummaryJson(run, now), stages };
+}
+
+export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
+  const { source } = run;
+  return {
+    id: run.id,
+    number: run.number,
+    pipeline: run.pipeline,
+    repo: source.repo.key,
+    branch: source.branch,
+    commit: source.commit,
+    dirty: source.dirty !== null && source.dirty.modified + source.dirty.untracked > 0,
+    trigger: run.trigger,
+    status: run.status,
+    warnings: run.warnings,
+    createdAt: toIso(run.createdAt),
+    ...toSpan(run.startedAt, run.finishedAt, now),
+  };
+}
+
+function toStageJson(
+  name: string,
+  jobs: JobRecord[],
+  run: RunRecord,
+  artifacts: Map<string, ArtifactJson[]>,
+  now: EpochMs,
+): StageJson {
+  const starts = jobs.flatMap((job) => job.startedAt ?? []);
+  const ends = jobs.flatMap((job) => job.finishedAt ?? []);
+  const isOver = jobs.every((job) => TERMINAL_JOB_STATES.has(job.state));
+  const startedAt = starts.length === 0 ? null : Math.min(...starts);
+  const finishedAt = isOver && ends.length > 0 ? Math.max(...ends) : null;
+  return {
+    name,
+    status: stageStatus(jobs),
+    warnings: hasWarnings(jobs),
+    ...toSpan(startedAt, finishedAt, now),
+    jobs: jobs.map((job) => toJobJson(job, run.plan.jobs[job.index]!, artifacts.get(job.id) ?? [], now)),
+  };
+}
+
+function toJobJson(job: JobRecord, planned: PlannedJob, artifacts: ArtifactJson[], now: EpochMs): JobJson {
+  const hasFailed = job.state === "failed" || job.state === "canceled";
+  return {
+    name: job.name,
+    stage: planned.stage,
+    status: toStatusWord(job.state),
+    allowFailure: hasFailed ? job.allowed : planned.allowFailure !== false,
+    failureReason: job.failureReason,
+    exitCode: job.exitCode,
+    attempt: job.attempt,
+    image: planned.image?.name ?? null,
+    needs: planned.needs ?? [],
+    ...toSpan(job.startedAt, job.finishedAt, now),
+    artifacts,
+  };
+}
+
+export function toStatusWord(state: JobState): StatusWord {
+  return state === "assigned" || state === "waiting_for_resource" ? "pending" : state;
+}
+
+/** By job id. */
+function newestArtifacts(detail: RunDetail): Map<string, ArtifactJson[]> {
+  const newest = new Map(detail.jobs.map((job) => [job.id, job.attempt]));
+  const byJob = new Map<string, ArtifactJson[]>();
+  for (const { jobId, attempt, path, sizeBytes, sha256 } of detail.artifacts) {
+    if (newest.get(jobId) !== attempt) continue;
+    const list = byJob.get(jobId);
+    if (list === undefined) byJob.set(jobId, [{ path, sizeBytes, sha256 }]);
+    else list.push({ path, sizeBytes, sha256 });
+  }
+  return byJob;
+}
+
+function toSpan(startedAt: EpochMs | null, finishedAt: EpochMs | null, now: EpochMs): Span {
+  return {
+    startedAt: startedAt === null ? null : toIso(startedAt),
+    finishedAt: finishedAt === null ? null : toIso(finishedAt),
+    durationMs: startedAt === null ? null : Math.max(0, (finishedAt ?? now) - startedAt),
+  };
+}
+
+export function toIso(at: EpochMs): string {
+  return new Date(at).toISOString();
+}
