@@ -60,7 +60,7 @@ export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = 
   manual: ["pending", "canceled"],
   waiting_for_resource: ["pending", "canceled"],
   pending: ["assigned", "canceled"],
-  assigned: ["running", "pending", "failed", "canceled"],
+  assigned: ["running", "pending", "canceled"],
   running: ["canceling", "pending", "success", "failed", "canceled"],
   canceling: ["success", "failed", "canceled"],
   success: ["pending"],
@@ -156,7 +156,7 @@ function finish(draft: Draft, lease: Lease, outcome: Outcome): CommandResult {
     const same = attempt.outcome === outcome.status && attempt.exitCode === outcome.exitCode;
     return same ? NOOP : { kind: "conflict" };
   }
-  if (!ACTIVE_JOB_STATES.has(job.state)) return LOST;
+  if (job.state !== "running" && job.state !== "canceling") return LOST;
   endAttempt(draft, job, attempt, outcome);
   return DONE;
 }

@@ -32,6 +32,17 @@ export interface ArtifactSink extends AsyncDisposable {
   commit(): Promise<{ layer: string | null; artifacts: ArtifactRecord[] }>;
 }
 
+/** Stored artifacts, for people who fetch them. */
+export interface ArtifactReader {
+  /** The bytes of one artifact. Throws NOT_FOUND. */
+  readArtifact(sha256: string): Promise<ReadableStream<Uint8Array>>;
+  /**
+   * Writes a layer's files to `directory`: made whole beside it, then renamed. Where that has something in it: USAGE, or,
+   * with `force`, the files are put among what is there. Throws NOT_FOUND, DISK_FULL, PERMISSION_DENIED.
+   */
+  writeOut(layer: string, directory: string, options: { force: boolean }, signal: AbortSignal): Promise<void>;
+}
+
 /** Where a run's tree comes from, as the user named it: a path of this host or a git URL. */
 export interface SourceRequest {
   repo: string;

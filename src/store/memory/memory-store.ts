@@ -78,6 +78,11 @@ export class MemoryStore implements Store {
   }
 
   async readRun(runId: string): Promise<RunDetail | undefined> {
+    return this.detailNow(runId);
+  }
+
+  /** The same without the promise. */
+  detailNow(runId: string): RunDetail | undefined {
     const stored = this.#runs.get(runId);
     return stored && detailOf(stored);
   }

@@ -1,0 +1,280 @@
+import { describe, expect, test } from "bun:test";
+import {
+  type AttemptRecord,
+  type JobRecord,
+  type JobState,
+  type Lease,
+  type Outcome,
+  TERMINAL_JOB_STATES,
+  TERMINAL_RUN_STATUSES,
+} from "../../src/run/records.ts";
+import { hasWarnings, runStatus } from "../../src/run/status.ts";
+import type { RunDetail } from "../../src/run/store.ts";
+import { MemoryStore } from "../../src/store/memory/memory-store.ts";
+import { newRun, randomPlan } from "../support/plans.ts";
+import { Random } from "../support/random.ts";
+
+const TRACES = 100_000;
+const LEASE_MS = 30;
+
+/** STATES.md, "States" and "Transitions", written down a second time: the code must not be its own judge. */
+const LEGAL: Record<JobState, JobState[]> = {
+  created: ["pending", "manual", "skipped", "canceled", "assigned"],
+  manual: ["pending", "canceled"],
+  waiting_for_resource: [],
+  pending: ["assigned", "canceled"],
+  assigned: ["running", "pending", "canceled"],
+  running: ["success", "failed", "canceled", "canceling", "pending"],
+  canceling: ["canceled", "success", "failed"],
+  success: [],
+  failed: ["pending"],
+  canceled: ["pending", "created", "skipped", "manual"],
+  skipped: ["created", "pending", "manual", "canceled"],
+};
+
+const OUTCOMES: Outcome[] = [
+  outcome("success", 0),
+  outcome("failed", 1),
+  outcome("failed", 3),
+  outcome("canceled", null),
+];
+
+describe("three workers, a reaper, a canceller and crashes on one run", () => {
+  test(`keep every promise in ${TRACES} random interleavings`, async () => {
+    for (let seed = 1; seed <= TRACES; seed += 1) {
+      try {
+        await playTrace(seed);
+      } catch (error) {
+        throw new Error(`trace ${seed}: ${(error as Error).message}`, { cause: error });
+      }
+    }
+  }, 240_000);
+
+  test("notices a store that lets a dead worker finish the next attempt", async () => {
+    class Unfenced extends MemoryStore {
+      override executeNow(runId: string, command: Parameters<MemoryStore["executeNow"]>[1]) {
+        if (command.type !== "finish") return super.executeNow(runId, command);
+        const detail = this.detailNow(runId)!;
+        const newest = detail.attempts.filter(({ jobId }) => jobId === command.lease.jobId).at(-1)!;
+        const lease = { ...command.lease, attempt: newest.number, token: newest.leaseToken };
+        return super.executeNow(runId, { ...command, lease });
+      }
+    }
+    let caught = 0;
+    for (let seed = 1; seed <= 2_000; seed += 1) {
+      await playTrace(seed, (now) => new Unfenced(now)).catch(() => {
+        caught += 1;
+      });
+    }
+    expect(caught).toBeGreaterThan(0);
+  });
+});
+
+interface ModelWorker {
+  name: string;
+  held: Lease[];
+  /** Leases of a former life: a zombie that wakes up. */
+  stale: Lease[];
+}
+
+async function playTrace(
+  seed: number,
+  makeStore: (now: () => number) => MemoryStore = (now) => new MemoryStore(now),
+): Promise<void> {
+  const random = new Random(seed);
+  let now = 1_000;
+  const store = makeStore(() => now);
+  const run = await store.createRun(newRun("r", randomPlan(random)));
+  const workers: ModelWorker[] = ["w1", "w2", "w3"].map((name) => ({ name, held: [], stale: [] }));
+  let before = store.detailNow(run.id)!;
+  const everOver = new Set(before.jobs.filter(isOver).map(({ name }) => name));
+  const check = () => {
+    const after = store.detailNow(run.id)!;
+    checkStep(before, after, everOver);
+    for (const job of after.jobs) if (isOver(job)) everOver.add(job.name);
+    before = after;
+  };
+  const steps = 8 + random.below(25);
+  for (let step = 0; step < steps; step += 1) {
+    now += random.below(8);
+    const known = before.attempts;
+    const finisher = await randomStep(random, store, run.id, workers, step);
+    check();
+    if (finisher !== undefined) checkFinisher(finisher, known, before.attempts);
+  }
+  await finishFairly(
+    store,
+    run.id,
+    () => {
+      now += LEASE_MS * 2;
+      return now;
+    },
+    check,
+  );
+  const { status } = before.run;
+  if (!TERMINAL_RUN_STATUSES.has(status) && status !== "manual")
+    throw new Error(`the run never ended: ${status}`);
+}
+
+async function randomStep(
+  random: Random,
+  store: MemoryStore,
+  runId: string,
+  workers: ModelWorker[],
+  step: number,
+): Promise<Lease | undefined> {
+  const worker = random.pick(workers);
+  const dice = random.below(100);
+  if (dice < 30) {
+    const token = `${worker.name}-${step}`;
+    const lease = store.claimNow({ worker: worker.name, token, leaseMs: LEASE_MS, scope: { kind: "queue" } });
+    if (lease !== undefined) worker.held.push(lease);
+  } else if (dice < 50) {
+    const lease = worker.held.at(-1);
+    if (lease !== undefined) store.executeNow(runId, { type: "start", lease, containerName: "c" });
+  } else if (dice < 72) {
+    const lease = worker.held.pop();
+    if (lease !== undefined)
+      store.executeNow(runId, { type: "finish", lease, outcome: random.pick(OUTCOMES) });
+    if (lease !== undefined) worker.stale.push(lease);
+  } else if (dice < 78) {
+    await store.renewLeases(worker.held, LEASE_MS);
+  } else if (dice < 83) {
+    worker.stale.push(...worker.held.splice(0));
+  } else if (dice < 90) {
+    for (const lease of await store.findExpiredLeases()) store.executeNow(runId, { type: "reap", lease });
+  } else if (dice < 94) {
+    const zombie = worker.stale.at(-1);
+    if (zombie === undefined) return;
+    store.executeNow(runId, { type: "finish", lease: zombie, outcome: random.pick(OUTCOMES) });
+    return zombie;
+  } else if (dice < 95) {
+    store.executeNow(runId, { type: "request_cancel", actor: "user" });
+  } else if (dice < 96) {
+    store.executeNow(runId, { type: "request_stop", actor: "user" });
+  } else if (dice < 98) {
+    store.executeNow(runId, { type: "retry", jobs: "failed", actor: "user", owner: null });
+  } else if (dice < 99) {
+    const lease = worker.held.at(-1);
+    if (lease !== undefined) store.executeNow(runId, { type: "begin_cancel", lease });
+  } else {
+    const manual = store.detailNow(runId)!.jobs.find(({ state }) => state === "manual");
+    if (manual !== undefined) store.executeNow(runId, { type: "play", job: manual.name, actor: "user" });
+  }
+}
+
+/** What a `finish` ended is the attempt of its own lease, or nothing. */
+function checkFinisher(lease: Lease, before: AttemptRecord[], after: AttemptRecord[]): void {
+  const open = before.filter(({ outcome }) => outcome === null).map(({ leaseToken }) => leaseToken);
+  const ended = after.filter(({ outcome, leaseToken }) => outcome !== null && open.includes(leaseToken));
+  if (ended.some(({ leaseToken }) => leaseToken !== lease.token))
+    throw new Error("a worker ended another's attempt");
+}
+
+/** From here on nobody crashes: leases run out, the reaper reaps, one worker does all that is left. */
+async function finishFairly(
+  store: MemoryStore,
+  runId: string,
+  tick: () => number,
+  check: () => void,
+): Promise<void> {
+  for (let round = 0; round < 60; round += 1) {
+    tick();
+    for (const lease of await store.findExpiredLeases()) {
+      store.executeNow(runId, { type: "reap", lease });
+      check();
+    }
+    const lease = store.claimNow({
+      worker: "last",
+      token: `last-${round}`,
+      leaseMs: LEASE_MS,
+      scope: { kind: "queue" },
+    });
+    check();
+    if (lease === undefined) {
+      if ((await store.findExpiredLeases()).length === 0 && !hasActive(store.detailNow(runId)!)) return;
+      continue;
+    }
+    store.executeNow(runId, { type: "start", lease, containerName: "c" });
+    check();
+    store.executeNow(runId, { type: "finish", lease, outcome: OUTCOMES[0]! });
+    check();
+  }
+}
+
+function hasActive(detail: RunDetail): boolean {
+  return detail.jobs.some(
+    ({ state }) => state === "assigned" || state === "running" || state === "canceling",
+  );
+}
+
+function checkStep(before: RunDetail, after: RunDetail, everOver: ReadonlySet<string>): void {
+  if (after.run.status !== runStatus(after.jobs)) throw new Error("the run's status is not that of its jobs");
+  if (after.run.warnings !== hasWarnings(after.jobs))
+    throw new Error("the run's warnings are not those of its jobs");
+  after.jobs.forEach((job, index) => {
+    const old = before.jobs[index]!;
+    if (old.state !== job.state && !isLegal(old.state, job.state)) {
+      throw new Error(`${job.name}: ${old.state} → ${job.state}`);
+    }
+    const isReopened = after.run.cancelRequestedAt === null && after.run.stopRequestedAt === null;
+    const hasLeftEnd = TERMINAL_JOB_STATES.has(old.state) && !TERMINAL_JOB_STATES.has(job.state);
+    if (hasLeftEnd && !isReopened) throw new Error(`${job.name} left ${old.state} without a retry`);
+    if (job.state === "running" && old.state !== "running") checkStart(after, index, everOver);
+  });
+  checkAttempts(before.attempts, after.attempts);
+}
+
+function isLegal(from: JobState, to: JobState): boolean {
+  return LEGAL[from].includes(to);
+}
+
+/**
+ * Independent of the scheduler's code: every need, or every job of an earlier stage, is over, or was before a user asked
+ * for a further attempt of it.
+ */
+function checkStart(detail: RunDetail, index: number, everOver: ReadonlySet<string>): void {
+  if (detail.run.cancelRequestedAt !== null || detail.run.stopRequestedAt !== null) {
+    throw new Error("a job started after the run was told to start nothing more");
+  }
+  const planned = detail.run.plan.jobs[index]!;
+  for (const other of detail.jobs) {
+    const its = detail.run.plan.jobs[other.index]!;
+    const isBefore =
+      planned.needs === null ? its.stageIndex < planned.stageIndex : planned.needs.includes(its.name);
+    if (isBefore && !isOver(other) && !everOver.has(its.name)) {
+      throw new Error(`${planned.name} started while ${its.name} was ${other.state}`);
+    }
+  }
+}
+
+function isOver(job: JobRecord): boolean {
+  return TERMINAL_JOB_STATES.has(job.state) || (job.state === "manual" && job.allowed);
+}
+
+function checkAttempts(before: AttemptRecord[], after: AttemptRecord[]): void {
+  const now = new Map(after.map((attempt) => [`${attempt.jobId}#${attempt.number}`, attempt]));
+  for (const old of before) {
+    const same = now.get(`${old.jobId}#${old.number}`);
+    if (same === undefined) throw new Error("an attempt was lost");
+    if (old.outcome !== null && same !== old) throw new Error("a finished attempt was changed");
+    if (same.leaseToken !== old.leaseToken) throw new Error("an attempt changed hands");
+    const tokenWorker = same.leaseToken.split("-")[0];
+    if (tokenWorker !== same.worker) throw new Error("the token of another worker");
+  }
+}
+
+function outcome(status: Outcome["status"], exitCode: number | null): Outcome {
+  const failureReason =
+    status === "failed" ? ("script_failure" as const) : status === "canceled" ? ("canceled" as const) : null;
+  return {
+    status,
+    exitCode,
+    failureReason,
+    message: null,
+    logBytes: 0,
+    logSha256: null,
+    artifactLayer: null,
+    artifacts: [],
+  };
+}

@@ -1,0 +1,93 @@
+import type { Plan, PlannedJob } from "../../src/plan/plan.ts";
+import type { NewRun } from "../../src/run/store.ts";
+import type { Random } from "./random.ts";
+
+export function plannedJob(name: string, change: Partial<PlannedJob> = {}): PlannedJob {
+  return {
+    name,
+    stage: "build",
+    stageIndex: 0,
+    image: { name: "busybox", entrypoint: undefined, pullPolicy: "if-not-present" },
+    beforeScript: [],
+    script: ["true"],
+    afterScript: [],
+    needs: null,
+    artifactsFrom: [],
+    when: "on_success",
+    allowFailure: false,
+    artifacts: null,
+    variables: {},
+    timeoutMs: 3_600_000,
+    retry: { max: 0, when: [], exitCodes: [] },
+    ...change,
+  };
+}
+
+/** Stages come from the jobs, in the order of their `stageIndex`. */
+export function planOf(jobs: PlannedJob[], name = "web"): Plan {
+  const sorted = [...jobs].sort((a, b) => a.stageIndex - b.stageIndex);
+  const stages = [...new Set(sorted.map(({ stage }) => stage))];
+  return { pipeline: name, stages, jobs: sorted, leftOut: [], variables: { global: {}, run: {} } };
+}
+
+export function newRun(id: string, plan: Plan, change: Partial<NewRun> = {}): NewRun {
+  return {
+    id,
+    pipeline: plan.pipeline,
+    source: {
+      repo: { key: "/repo", name: "repo" },
+      branch: "main",
+      commit: "0123456789abcdef0123456789abcdef01234567",
+      commitMessage: "Begin",
+      tree: "89abcdef0123456789abcdef0123456789abcdef",
+      dirty: null,
+    },
+    trigger: "cli",
+    mode: "queue",
+    executor: "fake",
+    owner: null,
+    plan,
+    overrides: [],
+    ...change,
+  };
+}
+
+/** One to six jobs in one to three stages, with every kind of edge, condition and policy. */
+export function randomPlan(random: Random): Plan {
+  const stageCount = 1 + random.below(3);
+  const jobs: PlannedJob[] = [];
+  const count = 1 + random.below(6);
+  for (let index = 0; index < count; index += 1) {
+    const stageIndex = Math.min(stageCount - 1, Math.floor((index * stageCount) / count));
+    const earlier = jobs.map(({ name }) => name);
+    const hasNeeds = random.chance(0.4);
+    jobs.push(
+      plannedJob(`j${index}`, {
+        stage: `s${stageIndex}`,
+        stageIndex,
+        needs: hasNeeds ? earlier.filter(() => random.chance(0.5)) : null,
+        when: random.pick([
+          "on_success",
+          "on_success",
+          "on_success",
+          "on_failure",
+          "always",
+          "manual",
+        ] as const),
+        allowFailure: random.pick([
+          false,
+          false,
+          true,
+          { exitCodes: [3] },
+        ] as const) as PlannedJob["allowFailure"],
+        retry: {
+          max: random.pick([0, 0, 1, 2] as const),
+          when: random.chance(0.3) ? [random.pick(["worker_lost", "script_failure"] as const)] : [],
+          exitCodes: [],
+        },
+      }),
+    );
+  }
+  const used = [...new Set(jobs.map(({ stageIndex }) => stageIndex))].sort();
+  return planOf(jobs.map((job) => ({ ...job, stageIndex: used.indexOf(job.stageIndex) })));
+}
