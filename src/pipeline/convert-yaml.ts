@@ -18,7 +18,7 @@ export const MAX_ALIASES = 100;
 /** Nodes that aliases may add, counted as if each were written out. */
 export const MAX_ALIASED_NODES = 100_000;
 
-const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
+export const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
 const CORE_TAGS = new Set(["tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"]);
 
 /** yaml's document as nodes; undefined when a limit of SECURITY (depth, aliases) is exceeded, which is reported. */
@@ -102,7 +102,7 @@ class Converter {
     for (const pair of yaml.items as Pair<YamlNode, YamlNode | null>[]) {
       const keySpan = this.spanOf(pair.key);
       const key = this.key(pair.key, keySpan);
-      const value = pair.value == null ? this.noValue(keySpan) : this.convert(pair.value, depth + 1);
+      const value = this.isNothing(pair.value) ? nothing(keySpan) : this.convert(pair.value, depth + 1);
       if (key === undefined) continue;
       const earlier = map.entries.get(key);
       if (key === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN")
@@ -230,9 +230,15 @@ class Converter {
     this.overLimit = true;
   }
 
-  /** Stands for the value of `key:`; points at the key. */
-  private noValue(keySpan: Span): Node {
-    return { kind: "scalar", span: keySpan, value: null, written: "" };
+  /** `key:` without a value, a tag or an anchor. */
+  private isNothing(yaml: YamlNode | null): boolean {
+    if (yaml == null) return true;
+    return (
+      isScalar(yaml) &&
+      yaml.value === null &&
+      yaml.range?.[0] === yaml.range?.[1] &&
+      yaml.anchor === undefined
+    );
   }
 
   private spanOf(yaml: YamlNode | null | undefined): Span {
@@ -243,4 +249,9 @@ class Converter {
   private span(start: number, end: number): Span {
     return { source: this.source, start, end };
   }
+}
+
+/** Stands for the value of `key:`; points at the key. */
+function nothing(keySpan: Span): Node {
+  return { kind: "scalar", span: keySpan, value: null, written: "" };
 }

@@ -1,6 +1,7 @@
 import { Composer, type CST, Lexer, Parser, type Document as YamlDocument } from "yaml";
 import { convertYaml, MAX_DEPTH } from "./convert-yaml.ts";
 import type { Node } from "./node.ts";
+import { readPlainYaml } from "./plain-yaml.ts";
 import type { Report, Source } from "./source.ts";
 import { reportSyntaxErrors } from "./syntax-errors.ts";
 
@@ -12,6 +13,11 @@ export const MAX_FILE_BYTES = 1024 * 1024;
  */
 export function readDocument(source: Source, report: Report): Node | undefined {
   if (!isReadableText(source, report)) return undefined;
+  return readPlainYaml(source) ?? readYaml(source, report);
+}
+
+/** The same by the full parser: what `readPlainYaml` leaves. */
+export function readYaml(source: Source, report: Report): Node | undefined {
   const tokens = tokenize(source, report);
   if (tokens === undefined) return undefined;
   const composer = new Composer({ uniqueKeys: false, version: "1.2", schema: "core", merge: false });
@@ -22,7 +28,7 @@ export function readDocument(source: Source, report: Report): Node | undefined {
   }
   const [first, second] = documents;
   if (first !== undefined && first.errors.length > 0) {
-    reportSyntaxErrors(first.errors, source, report);
+    reportSyntaxErrors(first, source, report);
     return undefined;
   }
   if (second !== undefined) {

@@ -12,6 +12,7 @@ const MAX_LENGTH = 4096;
 export function imageNameProblem(name: string): { message: string; hint: string } | undefined {
   const shown = name.length > 80 ? `${name.slice(0, 80)}…` : name;
   const wrong = (hint: string) => ({ message: `"${shown}" is not a valid image name`, hint });
+  if (name === "") return wrong("write one like node:22-alpine");
   if (name.length > MAX_LENGTH) return wrong(`image names have at most ${MAX_LENGTH} characters`);
   if (name.startsWith("-")) return wrong("an image name starts with a letter or a digit");
   if (/\s/.test(name)) return wrong("image names have no spaces");

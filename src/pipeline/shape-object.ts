@@ -80,10 +80,9 @@ function readKeys<K extends Keywords>(
   for (const [key, entry] of node.entries) {
     keySpans.set(key, entry.keySpan);
     if (!Object.hasOwn(keywords, key)) {
-      const known = keys.filter((candidate) => !node.entries.has(candidate));
       const hint =
         elsewhere?.(key, entry.value) ??
-        context.suggester.hint(key, known) ??
+        context.suggester.hint(key, keys) ??
         `known keys: ${keys.join(", ")}`;
       context.report.error("CONFIG_UNKNOWN_KEY", entry.keySpan, `unknown key "${shorten(key)}"`, hint);
       continue;

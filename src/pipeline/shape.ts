@@ -77,7 +77,8 @@ export function word<const W extends string>(
   words: readonly W[],
   elsewhere: Record<string, string> = {},
 ): Shape<W> {
-  const noun = `one of ${words.join(", ")}`;
+  const all = words.join(", ");
+  const noun = words.length > 6 ? "a known word" : `one of ${all}`;
   return {
     noun,
     schema: { enum: [...words] },
@@ -92,7 +93,7 @@ export function word<const W extends string>(
         "CONFIG_INVALID_VALUE",
         node.span,
         `"${shown}" is not ${noun}`,
-        hint ?? `use ${noun}`,
+        hint ?? `known are ${all}`,
       );
     },
   };

@@ -8,7 +8,7 @@ export class Suggester {
   /** The nearest candidate within a third of the word's length, ignoring case; ties: the first. */
   nearest(word: string, candidates: Iterable<string>): string | undefined {
     if (word.length > 64) return undefined;
-    const limit = Math.max(1, Math.floor(word.length / 3));
+    const limit = word.length < 3 ? 0 : Math.floor(word.length / 3);
     const lower = word.toLowerCase();
     let best: string | undefined;
     let bestDistance = limit + 1;

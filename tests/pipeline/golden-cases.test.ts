@@ -1,0 +1,50 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DIAGNOSTIC_CODES } from "../../src/pipeline/diagnostic.ts";
+import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
+import { renderDiagnostic } from "../../src/pipeline/render-diagnostic.ts";
+import { CASES, goldenCases } from "./golden.ts";
+
+/** `UPDATE_GOLDEN=1 bun test tests/pipeline` writes what the parser says now; read the difference before committing it. */
+const UPDATE = process.env.UPDATE_GOLDEN === "1";
+
+/** Codes whose cases are too big for a file; tested in `limits.test.ts` and `overrides.test.ts`. */
+const TESTED_ELSEWHERE = [
+  "CONFIG_TOO_LARGE",
+  "CONFIG_TOO_MANY_JOBS",
+  "CONFIG_TOO_MANY_PROBLEMS",
+  "CONFIG_UNKNOWN_OVERRIDE",
+];
+
+function outcome(text: string): { file: string; content: string } {
+  const { pipeline, diagnostics } = parsePipeline(text, { file: "pipeline.yml" });
+  const rendered = diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, text, { color: false }));
+  if (pipeline === undefined) return { file: "expected.txt", content: `${rendered.join("\n\n")}\n` };
+  const warnings = rendered.length === 0 ? {} : { warnings: rendered };
+  return { file: "expected.json", content: `${JSON.stringify({ ...pipeline, ...warnings }, null, 2)}\n` };
+}
+
+describe("golden cases", () => {
+  for (const { name, text } of goldenCases()) {
+    test(name, () => {
+      const { file, content } = outcome(text);
+      if (UPDATE) {
+        for (const other of ["expected.txt", "expected.json"])
+          rmSync(join(CASES, name, other), { force: true });
+        writeFileSync(join(CASES, name, file), content);
+      }
+      const path = join(CASES, name, file);
+      expect(existsSync(path) ? readFileSync(path, "utf8") : `${file} does not exist`).toBe(content);
+      expect(name.startsWith("valid-")).toBe(file === "expected.json");
+    });
+  }
+
+  test("every code of a diagnostic has a case", () => {
+    const seen = new Set(TESTED_ELSEWHERE);
+    for (const { text } of goldenCases()) {
+      for (const { code } of parsePipeline(text, { file: "pipeline.yml" }).diagnostics) seen.add(code);
+    }
+    expect(Object.keys(DIAGNOSTIC_CODES).filter((code) => !seen.has(code))).toEqual([]);
+  });
+});
