@@ -1,0 +1,42 @@
+import { CicdError } from "../errors/cicd-error.ts";
+
+/**
+ * The clean form of an entry's path, relative to the workspace, `/`-separated; `""` is the workspace itself. Throws
+ * ARCHIVE_REFUSED for absolute paths, `..` and zero bytes.
+ */
+export function cleanEntryPath(raw: string): string {
+  if (raw.includes("\0")) throw refused(raw, "its name has a zero byte");
+  if (raw.startsWith("/")) throw refused(raw, "its path is absolute");
+  const parts = raw.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.includes("..")) throw refused(raw, "its path leads upwards");
+  return parts.join("/");
+}
+
+/** Throws ARCHIVE_REFUSED for what a path of an accepted entry may not be: too long, or not UTF-8. */
+export function checkEntryName(path: string, maxPathBytes: number): void {
+  if (path.includes("\ufffd")) throw refused(path, "its name is not UTF-8");
+  if (Buffer.byteLength(path) > maxPathBytes)
+    throw refused(path, `its path is longer than ${maxPathBytes} bytes`);
+}
+
+/**
+ * Throws ARCHIVE_REFUSED for a link that could lead out of the workspace. `..` may only stand at the beginning, where the
+ * directories above are known to be real ones; after a name it could be taken from wherever another link leads.
+ */
+export function checkLinkTarget(path: string, target: string): void {
+  if (target === "" || target.includes("\0")) throw refused(path, "it is a link to nothing");
+  if (target.includes("\ufffd")) throw refused(path, "its link target is not UTF-8");
+  if (target.startsWith("/")) throw refused(path, `it is a link to the absolute path ${target}`);
+  const parts = target.split("/").filter((part) => part !== "" && part !== ".");
+  const ups = parts.findIndex((part) => part !== "..");
+  const leading = ups < 0 ? parts.length : ups;
+  if (parts.slice(leading).includes(".."))
+    throw refused(path, `its link target ${target} has .. after a name`);
+  if (leading > path.split("/").length - 1)
+    throw refused(path, `it is a link out of the workspace (${target})`);
+}
+
+/** The error for an entry that is not unpacked. */
+export function refused(path: string, why: string): CicdError {
+  return new CicdError("ARCHIVE_REFUSED", `${JSON.stringify(path.slice(0, 200))} is refused: ${why}.`);
+}

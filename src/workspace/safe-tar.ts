@@ -1,0 +1,131 @@
+import { type Extract, extract, type Header } from "tar-stream";
+import { CicdError, messageOf } from "../errors/cicd-error.ts";
+import { cleanEntryPath, refused } from "./entry-path.ts";
+
+/** An entry that may be unpacked, if its name and target pass too. `content` must be read before the next is asked for. */
+export type TarEntry =
+  | { kind: "directory"; path: string }
+  | {
+      kind: "file";
+      path: string;
+      executable: boolean;
+      sizeBytes: number;
+      mtimeMs: number;
+      content: AsyncIterable<Uint8Array>;
+    }
+  | { kind: "link"; path: string; target: string }
+  | { kind: "hardlink"; path: string; source: string };
+
+export interface TarSelection {
+  toPath: (entryName: string) => string;
+  accept: (path: string) => boolean;
+  /** Called for each entry, accepted or not; throws when there are too many. */
+  count: () => void;
+}
+
+/**
+ * The accepted entries of an uncompressed tar stream (ustar, PAX, GNU long names), in its order. Throws ARCHIVE_REFUSED for
+ * an unsafe path anywhere, for accepted devices, pipes, sparse and unknown entries, and for a broken or cut-off archive;
+ * what the stream itself throws passes unchanged.
+ */
+export async function* readTar(
+  tar: AsyncIterable<Uint8Array>,
+  selection: TarSelection,
+): AsyncGenerator<TarEntry, void, undefined> {
+  const parser = extract();
+  const pump = new Pump(tar, parser);
+  try {
+    for await (const entry of parser) {
+      selection.count();
+      const path = cleanEntryPath(selection.toPath(entry.header.name));
+      if (path !== "" && selection.accept(path)) yield toEntry(path, entry, selection.toPath);
+      entry.resume();
+    }
+    await pump.done;
+  } catch (error) {
+    if (pump.sourceError !== undefined) throw pump.sourceError;
+    if (error instanceof CicdError) throw error;
+    throw new CicdError("ARCHIVE_REFUSED", `The archive is damaged: ${messageOf(error)}.`, { cause: error });
+  } finally {
+    parser.destroy(null);
+  }
+}
+
+/** What the parser yields: the entry's bytes as a stream, with its header. */
+type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;
+
+function toEntry(path: string, entry: Entry, toPath: (name: string) => string): TarEntry {
+  const { header } = entry;
+  const type: string | null | undefined = header.type;
+  switch (type) {
+    case "directory":
+      return { kind: "directory", path };
+    case "symlink":
+      return { kind: "link", path, target: header.linkname ?? "" };
+    case "link":
+      return { kind: "hardlink", path, source: cleanEntryPath(toPath(header.linkname ?? "")) };
+    case "file":
+    case "contiguous-file":
+      return {
+        kind: "file",
+        path,
+        ...fileFacts(path, header),
+        content: entry as unknown as AsyncIterable<Uint8Array>,
+      };
+    default:
+      throw refused(path, `it is a ${type ?? "entry of unknown kind"}`);
+  }
+}
+
+function fileFacts(
+  path: string,
+  header: Header,
+): { executable: boolean; sizeBytes: number; mtimeMs: number } {
+  const pax: object = header.pax ?? {};
+  if (Object.keys(pax).some((key) => key.startsWith("GNU.sparse.")))
+    throw refused(path, "it is a sparse file");
+  return {
+    executable: ((header.mode ?? 0) & 0o111) !== 0,
+    sizeBytes: header.size ?? 0,
+    mtimeMs: header.mtime?.getTime() ?? 0,
+  };
+}
+
+/** Feeds a stream into the parser with back-pressure, until either ends. */
+class Pump {
+  /** What reading the stream threw, if it did. */
+  sourceError: unknown;
+  readonly done: Promise<void>;
+
+  constructor(source: AsyncIterable<Uint8Array>, parser: Extract) {
+    this.done = this.feed(source, parser);
+    this.done.catch(() => {});
+  }
+
+  private async feed(source: AsyncIterable<Uint8Array>, parser: Extract): Promise<void> {
+    try {
+      for await (const chunk of source) {
+        if (parser.destroyed) return;
+        if (chunk.length > 0 && !parser.write(chunk)) await drained(parser);
+      }
+    } catch (error) {
+      this.sourceError = error;
+      parser.destroy(null);
+      throw error;
+    }
+    parser.end(null);
+  }
+}
+
+function drained(parser: Extract): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      parser.off("drain", settle);
+      parser.off("close", settle);
+      resolve();
+    };
+    parser.on("drain", settle);
+    parser.on("close", settle);
+    if (parser.destroyed) settle();
+  });
+}
