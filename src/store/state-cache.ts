@@ -1,5 +1,8 @@
-import type { AttemptRecord, JobRecord } from "../run/records.ts";
+import type { AttemptRecord, EpochMs, JobRecord, Lease } from "../run/records.ts";
 import type { RunChanges, RunState } from "../run/store.ts";
+
+/** The version of a new run's rows. */
+export const FIRST_VERSION = 1;
 
 interface Entry {
   version: number;
@@ -55,4 +58,18 @@ export function withChanges(
   const attempts = new Map<string, AttemptRecord>(state.attempts);
   for (const attempt of changes.attempts) attempts.set(attempt.jobId, attempt);
   return { run: changes.run ?? state.run, jobs, attempts };
+}
+
+export function changesNothing({ run, jobs, attempts, artifacts, events }: RunChanges): boolean {
+  return run === null && [jobs, attempts, artifacts, events].every((list) => list.length === 0);
+}
+
+/**
+ * Renewals do not raise the run's version: what a cached attempt says about its lease may be old. `leaseUntil` was read
+ * just now; undefined: the lease is not held any more, which the other fields tell.
+ */
+export function refreshLease(state: RunState, lease: Lease, leaseUntil: EpochMs | undefined): void {
+  const attempt = state.attempts.get(lease.jobId);
+  if (attempt === undefined || leaseUntil === undefined || attempt.number !== lease.attempt) return;
+  state.attempts.set(lease.jobId, { ...attempt, leaseUntil });
 }

@@ -2,12 +2,10 @@ import { newJob, newRunRecord } from "../../run/new-rows.ts";
 import type { RunRecord, RunSource } from "../../run/records.ts";
 import type { NewRun, RunState } from "../../run/store.ts";
 import { settleNewRun } from "../../run/transitions.ts";
-import { withChanges } from "../state-cache.ts";
+import { FIRST_VERSION, withChanges } from "../state-cache.ts";
 import type { StoredPlan } from "../stored-plan.ts";
 import { insertEvents, insertJob } from "./run-rows.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
-
-export const FIRST_VERSION = 1;
 
 /** Inside a write transaction: the run with its number, its settled jobs and first events. */
 export function createRun(db: SqliteConnection, input: NewRun, stored: StoredPlan): RunState {

@@ -2,10 +2,10 @@ import { type Lease, type Owner, type RunRecord, TERMINAL_JOB_STATES } from "../
 import type { LogChunk, NewRun, RunChanges, RunDetail, RunFilter, RunState, Store } from "../../run/store.ts";
 import { applyCommand, type Command, type CommandResult } from "../../run/transitions.ts";
 import { packLog } from "../log-codec.ts";
-import { StateCache } from "../state-cache.ts";
+import { changesNothing, FIRST_VERSION, refreshLease, StateCache } from "../state-cache.ts";
 import { PlanCache, StoredPlan } from "../stored-plan.ts";
 import { ChangePoll } from "./change-poll.ts";
-import { createRun, FIRST_VERSION } from "./create-run.ts";
+import { createRun } from "./create-run.ts";
 import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
 import * as leases from "./leases.ts";
 import { appendLog, readLog } from "./logs.ts";
@@ -156,9 +156,10 @@ export class SqliteStore implements Store {
   ): { result: CommandResult; changes: RunChanges; version: number | undefined } | undefined {
     const state = this.#load(runId);
     if (state === undefined) return undefined;
-    if ("lease" in command) this.#refreshLease(state, command.lease);
+    if ("lease" in command)
+      refreshLease(state, command.lease, leases.readLeaseUntil(this.#db, command.lease));
     const { result, changes } = applyCommand(state, command, this.#db.now());
-    if (isEmpty(changes)) return { result, changes, version: undefined };
+    if (changesNothing(changes)) return { result, changes, version: undefined };
     if (endsSomething(changes) && this.#db.durability !== "full") throw new NeedsFullDurability();
     writeChanges(this.#db, state, changes);
     return { result, changes, version: leases.raiseVersion(this.#db, runId) };
@@ -178,19 +179,6 @@ export class SqliteStore implements Store {
     this.#states.put(row.version, state);
     return state;
   }
-
-  /** Renewals do not raise the run's version: what a cached row says about its lease may be old. */
-  #refreshLease(state: RunState, lease: Lease): void {
-    const attempt = state.attempts.get(lease.jobId);
-    const leaseUntil = leases.readLeaseUntil(this.#db, lease);
-    if (attempt === undefined || leaseUntil === undefined || attempt.number !== lease.attempt) return;
-    state.attempts.set(lease.jobId, { ...attempt, leaseUntil });
-  }
-}
-
-function isEmpty(changes: RunChanges): boolean {
-  const { run, jobs, attempts, artifacts, events } = changes;
-  return run === null && [jobs, attempts, artifacts, events].every((list) => list.length === 0);
 }
 
 function endsSomething({ jobs, run, attempts }: RunChanges): boolean {

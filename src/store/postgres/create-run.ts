@@ -1,0 +1,77 @@
+import { newJob, newRunRecord } from "../../run/new-rows.ts";
+import type { RunRecord, RunSource } from "../../run/records.ts";
+import type { NewRun, RunState } from "../../run/store.ts";
+import { settleNewRun } from "../../run/transitions.ts";
+import { FIRST_VERSION, withChanges } from "../state-cache.ts";
+import type { StoredPlan } from "../stored-plan.ts";
+import { NOW, type Session } from "./postgres-connection.ts";
+import { insertEvents, insertJobs } from "./run-rows.ts";
+
+/** Inside a transaction: the run with its number, its settled jobs and first events. */
+export async function createRun(db: Session, input: NewRun, stored: StoredPlan): Promise<RunState> {
+  const repositoryId = await keepRepository(db, input.source.repo);
+  const { pipelineId, number, now } = await takeNumber(db, repositoryId, input.pipeline);
+  const run = newRunRecord({ ...input, plan: stored.plan }, number, now);
+  const jobs = stored.plan.jobs.map((planned, index) => newJob(run, planned.name, index, now));
+  const unsettled: RunState = { run, jobs, attempts: new Map() };
+  const changes = settleNewRun(unsettled, now);
+  const state = withChanges(unsettled, changes);
+  await Promise.all([
+    keepPlan(db, stored),
+    insertRun(db, state.run, { repositoryId, pipelineId, planHash: stored.hash }),
+    insertJobs(db, state.jobs),
+    insertEvents(db, changes.events),
+  ]);
+  return state;
+}
+
+async function keepRepository(db: Session, repo: RunSource["repo"]): Promise<number> {
+  const row = await db.get<{ id: number }>(
+    `INSERT INTO repositories (key, name) VALUES ($1, $2)
+     ON CONFLICT (key) DO UPDATE SET name = excluded.name RETURNING id`,
+    ...[repo.key, repo.name],
+  );
+  return row!.id;
+}
+
+/** Holds the pipeline's row until the end of the transaction: numbers follow each other in the order of creation. */
+async function takeNumber(
+  db: Session,
+  repositoryId: number,
+  name: string,
+): Promise<{ pipelineId: number; number: number; now: number }> {
+  const row = await db.get<{ pipelineId: number; number: number; now: number }>(
+    `INSERT INTO pipelines (repository_id, name, last_number) VALUES ($1, $2, 1)
+     ON CONFLICT (repository_id, name) DO UPDATE SET last_number = pipelines.last_number + 1
+     RETURNING id AS "pipelineId", last_number AS number, ${NOW} AS now`,
+    ...[repositoryId, name],
+  );
+  return row!;
+}
+
+async function keepPlan(db: Session, stored: StoredPlan): Promise<void> {
+  await db.run(
+    "INSERT INTO plans (hash, plan) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    ...[stored.hash, stored.text],
+  );
+}
+
+async function insertRun(
+  db: Session,
+  run: RunRecord,
+  of: { repositoryId: number; pipelineId: number; planHash: string },
+): Promise<void> {
+  const { source } = run;
+  await db.run(
+    `INSERT INTO runs (id, repository_id, pipeline_id, number, branch, commit_sha, commit_message, tree, dirty,
+       trigger_kind, mode, executor, owner, plan_hash, overrides, status, warnings, cancel_requested_at,
+       stop_requested_at, created_at, started_at, finished_at, version)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+    ...[run.id, of.repositoryId, of.pipelineId, run.number],
+    ...[source.branch, source.commit, source.commitMessage, source.tree],
+    ...[source.dirty && JSON.stringify(source.dirty), run.trigger, run.mode, run.executor],
+    ...[run.owner && JSON.stringify(run.owner), of.planHash, JSON.stringify(run.overrides)],
+    ...[run.status, run.warnings, run.cancelRequestedAt, run.stopRequestedAt],
+    ...[run.createdAt, run.startedAt, run.finishedAt, FIRST_VERSION],
+  );
+}

@@ -1,0 +1,81 @@
+import { CicdError } from "../../errors/cicd-error.ts";
+import type { Store } from "../../run/store.ts";
+import { ChangeFeed } from "./change-feed.ts";
+import { migrate } from "./migrate.ts";
+import { PostgresConnection, pauseMs } from "./postgres-connection.ts";
+import { PostgresStore } from "./postgres-store.ts";
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`; further parameters of the server after `?`, such as `search_path`. */
+  url: string;
+  /** Connections at most, besides the one that listens. */
+  maxConnections?: number;
+  /** How long reads go on trying while the database is away. */
+  patienceMs?: number;
+  /** Off: changes of other processes are seen by polling only. */
+  notifications?: boolean;
+  /** How often a watcher polls. */
+  pollMs?: number;
+}
+
+/** 64-bit integers as numbers: everything counted here stays below 2^53. */
+const INT8 = { to: 20, from: [20], parse: Number, serialize: String };
+
+/**
+ * Connects, and brings the schema up to date; several processes may do so at once. Throws the codes of `Store`. No error
+ * carries the password.
+ */
+export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
+  const location = locationOf(options.url);
+  const { default: postgres } = await import("postgres");
+  const connect = (max: number, more: object = {}) =>
+    postgres(options.url, {
+      max,
+      types: { int8: INT8 },
+      fetch_types: false,
+      connect_timeout: 10,
+      backoff: (failures: number) => pauseMs(failures) / 1000,
+      onnotice: () => {},
+      connection: {
+        application_name: "cicd",
+        lock_timeout: 10_000,
+        idle_in_transaction_session_timeout: 20_000,
+      },
+      ...more,
+    });
+  const connection = new PostgresConnection(
+    connect(options.maxConnections ?? 10) as never,
+    location,
+    options.patienceMs ?? 10_000,
+  );
+  try {
+    await migrate(connection);
+    const listen = options.notifications === false ? undefined : (more: object) => connect(1, more) as never;
+    const feed = await ChangeFeed.open(connection, listen, options.pollMs ?? 2_000);
+    return new PostgresStore(connection, feed);
+  } catch (error) {
+    await connection[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The URL without user, password and parameters. */
+function locationOf(url: string): string {
+  const { protocol, host, pathname } = parse(url);
+  if (protocol !== "postgres:" && protocol !== "postgresql:")
+    throw new CicdError("STORE_UNREACHABLE", "The database URL does not begin with postgres://");
+  return `postgres://${host}${pathname}`;
+}
+
+function parse(url: string): URL {
+  try {
+    const parsed = new URL(url);
+    decodeURIComponent(parsed.username + parsed.password);
+    return parsed;
+  } catch {
+    // The parser's own words would repeat the URL, and with it the password.
+    throw new CicdError("STORE_UNREACHABLE", "The database URL is not a valid URL.", {
+      hint: "postgres://user:password@host:5432/database, with special characters of the password as %XX.",
+    });
+  }
+}

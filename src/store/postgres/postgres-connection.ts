@@ -1,0 +1,122 @@
+import type { Sql } from "postgres";
+import { CicdError } from "../../errors/cicd-error.ts";
+import { StaleRows } from "../stale-rows.ts";
+import { isTransient, isUnreachable, toStoreError } from "./postgres-errors.ts";
+
+export type Value = string | number | boolean | null | Uint8Array;
+
+/** Where statements run: a transaction, or a connection of the pool. Values are `$1`, `$2`, ... */
+export interface Session {
+  all<Row>(sql: string, ...values: Value[]): Promise<Row[]>;
+  get<Row>(sql: string, ...values: Value[]): Promise<Row | undefined>;
+  /** Returns the number of changed rows. */
+  run(sql: string, ...values: Value[]): Promise<number>;
+  /** For a guarded write: throws StaleRows unless exactly `expected` rows were changed. */
+  runGuarded(expected: number, sql: string, ...values: Value[]): Promise<void>;
+  /** Several statements without values. */
+  script(sql: string): Promise<void>;
+}
+
+/** The database's clock, in whole milliseconds. */
+export const NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+const MAX_RETRIES = 8;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 10_000;
+
+/** Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/ */
+export function pauseMs(failures: number): number {
+  return Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+}
+
+/** A pool of connections to one database. Reads are tried again while it is away, writes are not. */
+export class PostgresConnection implements AsyncDisposable {
+  /** Host, port and database: nothing secret. */
+  readonly location: string;
+  readonly #pool: Sql;
+  readonly #patienceMs: number;
+  readonly #closing = new AbortController();
+
+  constructor(pool: Sql, location: string, patienceMs: number) {
+    this.#pool = pool;
+    this.location = location;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** One reading statement after another; or, with `consistent`, all on one view of the database. */
+  async read<T>(body: (session: Session) => Promise<T>, options: { consistent?: boolean } = {}): Promise<T> {
+    const deadline = performance.now() + this.#patienceMs;
+    for (let failures = 0; ; failures += 1) {
+      try {
+        if (options.consistent !== true) return await body(sessionOf(this.#pool));
+        return await this.#begin("isolation level repeatable read read only", body);
+      } catch (error) {
+        const isOver = this.#closing.signal.aborted || performance.now() >= deadline;
+        if (isOver || !isUnreachable(error)) throw this.#coded(error);
+      }
+      await Bun.sleep(pauseMs(failures));
+    }
+  }
+
+  /** A transaction; what `body` throws undoes everything. It may run more than once. */
+  async write<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await this.#begin("", body);
+      } catch (error) {
+        const mayRetry = error instanceof StaleRows || isTransient(error);
+        if (!mayRetry) throw this.#coded(error);
+        if (failures >= MAX_RETRIES)
+          throw new CicdError("STORE_BUSY", "The rows kept changing.", { cause: error });
+      }
+      await Bun.sleep(Math.random() * 5 * 2 ** failures);
+    }
+  }
+
+  /** One writing statement, which is a transaction of its own. */
+  async writeOne<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    try {
+      return await body(sessionOf(this.#pool));
+    } catch (error) {
+      throw this.#coded(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await this.#pool.end({ timeout: 5 });
+  }
+
+  #begin<T>(options: string, body: (session: Session) => Promise<T>): Promise<T> {
+    return this.#pool.begin(options, (transaction) => body(sessionOf(transaction))) as Promise<T>;
+  }
+
+  #coded(error: unknown): unknown {
+    if (this.#closing.signal.aborted && isUnreachable(error))
+      return new CicdError("STORE_UNREACHABLE", `The database is closed: ${this.location}`);
+    return toStoreError(error, this.location);
+  }
+}
+
+function sessionOf(sql: Pick<Sql, "unsafe">): Session {
+  const query = (text: string, values: Value[]) => sql.unsafe(text, values.map(storable), { prepare: true });
+  return {
+    all: async <Row>(text: string, ...values: Value[]) => [...(await query(text, values))] as Row[],
+    get: async <Row>(text: string, ...values: Value[]) => (await query(text, values))[0] as Row | undefined,
+    run: async (text, ...values) => (await query(text, values)).count,
+    runGuarded: async (expected, text, ...values) => {
+      const { count } = await query(text, values);
+      if (count !== expected) throw new StaleRows("rows were changed meanwhile");
+    },
+    script: async (text) => void (await sql.unsafe(text)),
+  };
+}
+
+/** PostgreSQL's text cannot hold U+0000; the replacement character stands for it. */
+export function withoutNul(text: string): string {
+  return text.replaceAll("\u0000", "\ufffd");
+}
+
+function storable(value: Value): Value {
+  return typeof value === "string" ? withoutNul(value) : value;
+}

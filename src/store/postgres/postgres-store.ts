@@ -1,0 +1,191 @@
+import type { Lease, Owner, RunRecord } from "../../run/records.ts";
+import type { LogChunk, NewRun, RunChanges, RunDetail, RunFilter, RunState, Store } from "../../run/store.ts";
+import { applyCommand, type Command, type CommandResult } from "../../run/transitions.ts";
+import { changesNothing, FIRST_VERSION, refreshLease, StateCache } from "../state-cache.ts";
+import { PlanCache, StoredPlan } from "../stored-plan.ts";
+import type { ChangeFeed } from "./change-feed.ts";
+import { createRun } from "./create-run.ts";
+import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
+import * as leases from "./leases.ts";
+import { appendLog, readLog } from "./logs.ts";
+import { SCHEMA_VERSION } from "./migrate.ts";
+import type { PostgresConnection, Session } from "./postgres-connection.ts";
+import * as runs from "./read-runs.ts";
+import { readJobs, readNewestAttempts, writeChanges } from "./run-rows.ts";
+
+interface Executed {
+  result: CommandResult;
+  changes: RunChanges;
+  /** The run's new version, undefined where nothing changed. */
+  version: number | undefined;
+}
+
+/** The store contract on one PostgreSQL database, for any number of processes on any number of machines. */
+export class PostgresStore implements Store {
+  readonly #db: PostgresConnection;
+  readonly #changes: ChangeFeed;
+  readonly #plans = new PlanCache();
+  readonly #states = new StateCache();
+
+  constructor(db: PostgresConnection, changes: ChangeFeed) {
+    this.#db = db;
+    this.#changes = changes;
+  }
+
+  async describe() {
+    return { kind: "postgres" as const, location: this.#db.location, schemaVersion: SCHEMA_VERSION };
+  }
+
+  watch(listener: () => void): Disposable {
+    return this.#changes.watch(listener);
+  }
+
+  async createRun(input: NewRun): Promise<RunRecord> {
+    const plan = StoredPlan.of(input.plan);
+    const kept = structuredClone(input);
+    const state = await this.#db.write((session) => createRun(session, kept, plan));
+    this.#plans.add(plan);
+    this.#states.put(FIRST_VERSION, state);
+    this.#changes.emit();
+    return state.run;
+  }
+
+  readRun(runId: string): Promise<RunDetail | undefined> {
+    return this.#view(async (session) => {
+      const row = await runs.readRunRow(session, runId);
+      if (row === undefined) return undefined;
+      const records = await runs.toRecords(session, this.#plans, [row]);
+      return (await runs.readDetails(session, records))[0];
+    });
+  }
+
+  findRuns(filter: RunFilter): Promise<RunRecord[]> {
+    return this.#view((session) => runs.findRuns(session, this.#plans, filter));
+  }
+
+  findRunDetails(filter: RunFilter): Promise<RunDetail[]> {
+    return this.#view(async (session) =>
+      runs.readDetails(session, await runs.findRuns(session, this.#plans, filter)),
+    );
+  }
+
+  listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]> {
+    return this.#db.read((session) => runs.listPipelines(session, repoKey));
+  }
+
+  async execute(runId: string, command: Command): Promise<CommandResult | undefined> {
+    const done = await this.#db.write((session) => this.#execute(session, runId, command));
+    if (done?.version !== undefined) {
+      this.#states.advance(runId, done.version, done.changes);
+      this.#changes.emit();
+    }
+    return done?.result;
+  }
+
+  readEvents(runId: string, afterId: number, limit: number) {
+    return this.#db.read((session) => runs.readEvents(session, runId, afterId, limit));
+  }
+
+  async setOwner(runId: string, owner: Owner): Promise<void> {
+    await this.#db.writeOne((session) =>
+      session.run(
+        "UPDATE runs SET owner = $2, version = version + 1 WHERE id = $1",
+        ...[runId, JSON.stringify(owner)],
+      ),
+    );
+    this.#changes.emit();
+  }
+
+  async deleteRuns(runIds: string[]): Promise<void> {
+    await this.#db.write((session) => deleteRuns(session, runIds));
+    for (const runId of runIds) this.#states.drop(runId);
+    this.#changes.emit();
+  }
+
+  referencedArtifacts() {
+    return this.#view(referencedArtifacts);
+  }
+
+  async claimJob(claim: leases.Claim): Promise<Lease | undefined> {
+    const claimed = await this.#db.write((session) => leases.claimJob(session, claim));
+    if (claimed === undefined) return undefined;
+    const { lease, version, job, attempt } = claimed;
+    this.#states.advance(lease.runId, version, { run: null, jobs: [job], attempts: [attempt] });
+    this.#changes.emit();
+    return lease;
+  }
+
+  async renewLeases(held: Lease[], leaseMs: number) {
+    if (held.length === 0) return [];
+    return this.#db.writeOne((session) => leases.renewLeases(session, held, leaseMs));
+  }
+
+  findExpiredLeases(): Promise<Lease[]> {
+    return this.#db.read(leases.findExpiredLeases);
+  }
+
+  findAttemptsOf(worker: string) {
+    return this.#db.read((session) => leases.findAttemptsOf(session, worker));
+  }
+
+  async expireLeasesOf(worker: string): Promise<void> {
+    await this.#db.writeOne((session) => leases.expireLeasesOf(session, worker));
+    this.#changes.emit();
+  }
+
+  isLeaseLive(lease: Lease): Promise<boolean> {
+    return this.#db.read((session) => leases.isLeaseLive(session, lease));
+  }
+
+  async appendLog(chunk: LogChunk): Promise<"stored" | "gap"> {
+    const answer = await this.#db.writeOne((session) => appendLog(session, chunk));
+    if (answer === "stored") this.#changes.emit();
+    return answer;
+  }
+
+  readLog(at: { jobId: string; attempt: number; offset: number; maxBytes: number }) {
+    return this.#db.read((session) => readLog(session, at));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#changes[Symbol.asyncDispose]();
+    await this.#db[Symbol.asyncDispose]();
+  }
+
+  #view<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    return this.#db.read(body, { consistent: true });
+  }
+
+  async #execute(session: Session, runId: string, command: Command): Promise<Executed | undefined> {
+    const lease = "lease" in command ? command.lease : undefined;
+    const [version, leaseUntil, now] = await Promise.all([
+      leases.lockRun(session, runId),
+      lease && leases.readLeaseUntil(session, lease),
+      leases.readNow(session),
+    ]);
+    if (version === undefined) return undefined;
+    const state = await this.#load(session, runId, version);
+    if (lease !== undefined) refreshLease(state, lease, leaseUntil);
+    const { result, changes } = applyCommand(state, command, now);
+    if (changesNothing(changes)) return { result, changes, version: undefined };
+    const [raised] = await Promise.all([
+      leases.raiseVersion(session, runId),
+      writeChanges(session, state, changes),
+    ]);
+    return { result, changes, version: raised };
+  }
+
+  async #load(session: Session, runId: string, version: number): Promise<RunState> {
+    const cached = this.#states.get(runId, version);
+    if (cached !== undefined) return cached;
+    const [row, jobs, attempts] = await Promise.all([
+      runs.readRunRow(session, runId),
+      readJobs(session, runId),
+      readNewestAttempts(session, runId),
+    ]);
+    const [run] = await runs.toRecords(session, this.#plans, [row!]);
+    const state: RunState = { run: run!, jobs, attempts };
+    this.#states.put(version, state);
+    return state;
+  }
+}

@@ -1,0 +1,105 @@
+import type { ArtifactRecord, AttemptRecord, JobRecord, RunEvent, RunRecord } from "../../run/records.ts";
+import type { RunDetail, RunFilter } from "../../run/store.ts";
+import {
+  ARTIFACT_COLUMNS,
+  ATTEMPT_COLUMNS,
+  EVENT_COLUMNS,
+  JOB_COLUMNS,
+  RUN_COLUMNS,
+  RUN_TABLES,
+} from "../columns.ts";
+import { groupDetails } from "../run-details.ts";
+import { selectRuns } from "../run-filter.ts";
+import { type RunRow, runRecord } from "../run-row.ts";
+import { type PlanCache, StoredPlan } from "../stored-plan.ts";
+import type { Session } from "./postgres-connection.ts";
+
+export function readRunRow(db: Session, runId: string): Promise<RunRow | undefined> {
+  return db.get<RunRow>(`SELECT ${RUN_COLUMNS} FROM ${RUN_TABLES} WHERE runs.id = $1`, runId);
+}
+
+export async function findRuns(db: Session, plans: PlanCache, filter: RunFilter): Promise<RunRecord[]> {
+  const selection = selectRuns(filter, (n) => `$${n}`);
+  const sql = `SELECT ${RUN_COLUMNS} FROM ${RUN_TABLES} ${selection.sql}`;
+  return toRecords(db, plans, await db.all<RunRow>(sql, ...selection.values));
+}
+
+/** The jobs, attempts and artifacts of `runs`, in one statement each. */
+export async function readDetails(db: Session, runs: RunRecord[]): Promise<RunDetail[]> {
+  const ids = JSON.stringify(runs.map((run) => run.id));
+  const ofRuns = "jobs.run_id IN (SELECT json_array_elements_text($1::text::json))";
+  const [jobs, attempts, artifacts] = await Promise.all([
+    db.all<JobRecord>(
+      `SELECT ${JOB_COLUMNS} FROM jobs WHERE ${ofRuns} ORDER BY jobs.run_id, jobs.position`,
+      ids,
+    ),
+    db.all<AttemptRecord>(
+      `SELECT ${ATTEMPT_COLUMNS} FROM jobs JOIN attempts ON attempts.job_id = jobs.id
+       WHERE ${ofRuns} ORDER BY jobs.run_id, jobs.position, attempts.number`,
+      ids,
+    ),
+    db.all<ArtifactRecord & { jobId: string; attempt: number; runId: string }>(
+      `SELECT ${ARTIFACT_COLUMNS} FROM artifacts
+       JOIN attempts ON attempts.id = artifacts.attempt_id
+       JOIN jobs ON jobs.id = attempts.job_id
+       WHERE ${ofRuns} ORDER BY artifacts.path, jobs.position, attempts.number`,
+      ids,
+    ),
+  ]);
+  return groupDetails(runs, { jobs, attempts, artifacts });
+}
+
+export function listPipelines(db: Session, repoKey: string): Promise<{ name: string; runs: number }[]> {
+  return db.all(
+    `SELECT pipelines.name, count(*) AS runs
+     FROM repositories
+     JOIN pipelines ON pipelines.repository_id = repositories.id
+     JOIN runs ON runs.pipeline_id = pipelines.id
+     WHERE repositories.key = $1
+     GROUP BY pipelines.id ORDER BY pipelines.name`,
+    repoKey,
+  );
+}
+
+export async function readEvents(
+  db: Session,
+  runId: string,
+  afterId: number,
+  limit: number,
+): Promise<RunEvent[]> {
+  const rows = await db.all<Omit<RunEvent, "data"> & { data: string }>(
+    `SELECT ${EVENT_COLUMNS} FROM events WHERE run_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
+    ...[runId, afterId, limit],
+  );
+  return rows.map((row) => ({ ...row, data: JSON.parse(row.data) as Record<string, unknown> }));
+}
+
+export async function toRecords(db: Session, plans: PlanCache, rows: RunRow[]): Promise<RunRecord[]> {
+  const stored = await readPlans(db, plans, new Set(rows.map((row) => row.planHash)));
+  return rows.map((row) => runRecord(row, stored.get(row.planHash)!));
+}
+
+async function readPlans(
+  db: Session,
+  plans: PlanCache,
+  hashes: ReadonlySet<string>,
+): Promise<Map<string, StoredPlan>> {
+  const stored = new Map<string, StoredPlan>();
+  const missing: string[] = [];
+  for (const hash of hashes) {
+    const known = plans.get(hash);
+    if (known === undefined) missing.push(hash);
+    else stored.set(hash, known);
+  }
+  if (missing.length === 0) return stored;
+  const rows = await db.all<{ hash: string; plan: string }>(
+    "SELECT hash, plan FROM plans WHERE hash IN (SELECT json_array_elements_text($1::text::json))",
+    JSON.stringify(missing),
+  );
+  for (const { hash, plan } of rows) {
+    const found = new StoredPlan(hash, plan);
+    stored.set(hash, found);
+    plans.add(found);
+  }
+  return stored;
+}
