@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ioError } from "./io-error.ts";
-import { type StateDirectory, shortHash } from "./state-directory.ts";
+import { markUsed, type StateDirectory, shortHash } from "./state-directory.ts";
 
 /** A git tree and where its objects lie: enough to read it without the repository, its configuration or its hooks. */
 export interface TreeObjects {
@@ -18,6 +18,7 @@ export async function privateObjects(state: StateDirectory, repoKey: string): Pr
   } catch (error) {
     throw ioError(error, "making an object directory");
   }
+  await markUsed(path);
   return path;
 }
 
