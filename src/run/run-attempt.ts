@@ -1,6 +1,7 @@
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { Artifacts } from "../pipeline/pipeline.ts";
 import { jobEnvironment } from "../plan/environment.ts";
+import { expandReferences } from "../plan/expand.ts";
 import type { PlannedJob } from "../plan/plan.ts";
 import { AttemptLog, LogLostError } from "./attempt-log.ts";
 import type { AttemptSpec, Execution, ExecutionResult, Executor, StopReason } from "./executor.ts";
@@ -141,23 +142,24 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     ({ jobId, number }) => jobId === lease.jobId && number === lease.attempt,
   );
   const elapsedMs = context.now() - (record?.startedAt ?? context.now());
+  const environment = jobEnvironment(planned, run.plan, {
+    runNumber: run.number,
+    runId: run.id,
+    jobId: lease.jobId,
+    attempt: lease.attempt,
+    repoName: run.source.repo.name,
+    branch: run.source.branch,
+    commit: run.source.commit,
+    commitMessage: run.source.commitMessage,
+    projectDir: context.executor.projectDir(name),
+    trigger: run.trigger,
+    executor: context.executor.kind,
+  });
   return {
     name,
     labels: { instance: context.instance, run: run.id, job: lease.jobId, attempt: lease.attempt },
-    job: planned,
-    environment: jobEnvironment(planned, run.plan, {
-      runNumber: run.number,
-      runId: run.id,
-      jobId: lease.jobId,
-      attempt: lease.attempt,
-      repoName: run.source.repo.name,
-      branch: run.source.branch,
-      commit: run.source.commit,
-      commitMessage: run.source.commitMessage,
-      projectDir: context.executor.projectDir(name),
-      trigger: run.trigger,
-      executor: context.executor.kind,
-    }),
+    job: withImageOf(planned, environment),
+    environment,
     layers: await layersFor(context.layers, planned, run, detail),
     timeoutMs: Math.max(1, planned.timeoutMs - Math.max(0, elapsedMs)),
     graceMs: context.graceMs,
@@ -165,6 +167,13 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     logOffset: 0,
     onProgress: (line) => void log.note(line).catch(() => {}),
   };
+}
+
+/** The plan leaves references in image names that only a run can resolve, such as `$CI_COMMIT_BRANCH`. */
+function withImageOf(planned: PlannedJob, environment: Record<string, string>): PlannedJob {
+  if (planned.image === null) return planned;
+  const name = expandReferences(planned.image.name, (variable) => environment[variable]);
+  return { ...planned, image: { ...planned.image, name } };
 }
 
 /** The snapshot, then the artifacts of what the job gets them from: of the newest attempt of each. */
