@@ -1,0 +1,208 @@
+import { messageOf } from "../../errors/cicd-error.ts";
+import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor.ts";
+import type { ArtifactSink } from "../../run/workspace.ts";
+import { type AfterMarker, putMarker, readMarker } from "./after-marker.ts";
+import { type Attachment, attach } from "./attach.ts";
+import { collectFrom } from "./collect.ts";
+import type { Engine } from "./connection.ts";
+import { ask } from "./engine-error.ts";
+import { LogStream } from "./log-stream.ts";
+import { canceledResult, failed, resultOf } from "./outcome.ts";
+import { removeAttempt } from "./removal.ts";
+import { imageHasShell } from "./shell-search.ts";
+import { type ContainerState, type Ending, stopReason, supervise } from "./supervision.ts";
+
+/** As GitLab's runner gives it. */
+const AFTER_TIMEOUT_MS = 5 * 60_000;
+
+/** What an execution needs to know of its container. */
+export interface JobContainer {
+  id: string;
+  /** The directories in which its shell is looked for. */
+  searchPath: string[];
+  memoryLimited: boolean;
+}
+
+/** An attempt in its container, from the first start of the container on; made by `launch` or `adopt`. */
+export class DockerExecution implements Execution {
+  readonly logs: LogStream;
+  readonly result: Promise<ExecutionResult>;
+  readonly #engine: Engine;
+  readonly #container: JobContainer;
+  readonly #spec: AttemptSpec;
+  readonly #signal: AbortSignal;
+  readonly #killing = new AbortController();
+  #detached = false;
+  #removal: Promise<void> | undefined;
+
+  private constructor(
+    engine: Engine,
+    container: JobContainer,
+    spec: AttemptSpec,
+    signal: AbortSignal,
+    begin: (execution: DockerExecution) => Promise<ExecutionResult>,
+    fromFile: boolean,
+  ) {
+    this.#engine = engine;
+    this.#container = container;
+    this.#spec = spec;
+    this.#signal = signal;
+    this.logs = new LogStream(engine, container.id, { offset: spec.logOffset, fromFile });
+    this.result = begin(this)
+      .catch((error) => failed("runner_system_failure", null, messageOf(error)))
+      .finally(() => (this.#detached ? this.logs.close() : this.logs.complete()));
+  }
+
+  /** Starts a prepared container. Throws DOCKER_FAILED when it cannot be started. */
+  static async launch(
+    engine: Engine,
+    container: JobContainer,
+    spec: AttemptSpec,
+    signal: AbortSignal,
+  ): Promise<DockerExecution> {
+    const attachment = await startAttached(engine, container.id);
+    return new DockerExecution(
+      engine,
+      container,
+      spec,
+      signal,
+      (execution) => execution.#runMain(attachment),
+      attachment === undefined,
+    );
+  }
+
+  /** Takes over a container that somebody started before. */
+  static async adopt(
+    engine: Engine,
+    container: JobContainer,
+    state: ContainerState,
+    spec: AttemptSpec,
+    signal: AbortSignal,
+  ): Promise<DockerExecution> {
+    const marker = spec.job.afterScript.length === 0 ? undefined : await readMarker(engine, container.id);
+    return new DockerExecution(
+      engine,
+      container,
+      spec,
+      signal,
+      (execution) => {
+        if (marker === undefined) return execution.#runMain(undefined);
+        const afterIsStarted = state.StartedAt !== marker.mainStartedAt;
+        return execution.#runAfter(marker, afterIsStarted);
+      },
+      true,
+    );
+  }
+
+  async collect(
+    selection: { paths: string[]; exclude: string[] },
+    sink: ArtifactSink,
+  ): Promise<{ unmatched: string[] }> {
+    return await collectFrom(this.#engine, this.#container.id, selection, sink);
+  }
+
+  kill(): void {
+    this.#killing.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#detached) return;
+    this.#removal ??= removeAttempt(this.#engine, this.#spec.name).catch((error) => {
+      this.#removal = undefined;
+      throw error;
+    });
+    await this.#removal;
+    this.logs.close();
+  }
+
+  async #runMain(attachment: Attachment | undefined): Promise<ExecutionResult> {
+    const { timeoutMs, graceMs, afterScript } = { ...this.#spec, afterScript: this.#spec.job.afterScript };
+    const ending = await this.#follow(attachment, { timeoutMs, graceMs }, this.#signal);
+    if (ending.detached) return canceledResult(null);
+    const result = resultOf(ending, {
+      image: this.#spec.job.image?.name ?? "",
+      timeoutMs,
+      memoryLimited: this.#container.memoryLimited,
+      hasShell: ending.state?.ExitCode !== 127 || (await this.#hasShell()),
+    });
+    const skipAfter = ending.stoppedBy === "timeout" || ending.stoppedBy === "kill" || ending.state === null;
+    if (afterScript.length === 0 || skipAfter || result.failureReason === "image_without_shell")
+      return result;
+    return await this.#runAfter({ result, mainStartedAt: ending.state!.StartedAt }, false);
+  }
+
+  /** Whatever happens to `after_script`, the result stays the main script's; at most a warning joins its message. */
+  async #runAfter(marker: AfterMarker, isStarted: boolean): Promise<ExecutionResult> {
+    const { result } = marker;
+    if (this.#mustNotContinue()) return result;
+    try {
+      const limits = { timeoutMs: AFTER_TIMEOUT_MS, graceMs: this.#spec.graceMs };
+      let attachment: Attachment | undefined;
+      if (!isStarted) {
+        await putMarker(this.#engine, this.#container.id, marker);
+        attachment = await startAttached(this.#engine, this.#container.id);
+      }
+      // A cancel has had its effect: after_script is what runs after it.
+      const signal = result.status === "canceled" ? new AbortController().signal : this.#signal;
+      const ending = await this.#follow(attachment, limits, signal);
+      return { ...result, message: withWarning(result.message, ending) };
+    } catch (error) {
+      return { ...result, message: join(result.message, `after_script could not run: ${messageOf(error)}`) };
+    }
+  }
+
+  #mustNotContinue(): boolean {
+    if (this.#killing.signal.aborted) return true;
+    if (!this.#signal.aborted) return false;
+    const reason = stopReason(this.#signal);
+    if (reason === "detach") this.#detached = true;
+    return reason !== "cancel";
+  }
+
+  async #follow(
+    attachment: Attachment | undefined,
+    limits: { timeoutMs: number; graceMs: number },
+    signal: AbortSignal,
+  ): Promise<Ending> {
+    const ended = Promise.withResolvers<void>();
+    this.logs.push({ attachment, ended: ended.promise });
+    try {
+      const ending = await supervise(this.#engine, this.#container.id, limits, {
+        stop: signal,
+        kill: this.#killing.signal,
+      });
+      this.#detached = ending.detached;
+      return ending;
+    } finally {
+      ended.resolve();
+    }
+  }
+
+  async #hasShell(): Promise<boolean> {
+    return await imageHasShell(this.#engine, this.#container.id, this.#container.searchPath);
+  }
+}
+
+/** Attached first, so that not a byte is missed. Undefined: there is only the log file to read. */
+async function startAttached(engine: Engine, containerId: string): Promise<Attachment | undefined> {
+  const attachment = await attach(engine, containerId).catch(() => undefined);
+  try {
+    await ask(engine.host, "start the container", engine.docker.getContainer(containerId).start());
+    return attachment;
+  } catch (error) {
+    attachment?.close();
+    throw error;
+  }
+}
+
+function withWarning(message: string | null, { state, stoppedBy, detached }: Ending): string | null {
+  if (detached) return message;
+  if (stoppedBy === "timeout")
+    return join(message, "after_script ran longer than 5 minutes and was stopped.");
+  if (state === null || state.ExitCode === 0 || stoppedBy !== null) return message;
+  return join(message, `after_script ended with exit code ${state.ExitCode}.`);
+}
+
+function join(message: string | null, warning: string): string {
+  return message === null ? warning : `${message}\n${warning}`;
+}

@@ -1,0 +1,116 @@
+import type { AttemptLabels, SweepResult } from "../../run/executor.ts";
+import type { Engine } from "./connection.ts";
+import { ask, askLeniently } from "./engine-error.ts";
+import { instanceFilter, readAttemptLabels, readProbeTime } from "./labels.ts";
+import { removeContainer } from "./removal.ts";
+import { removeVolume } from "./workspace-volumes.ts";
+
+/** A probe takes a second; what is older was left by a process that died. */
+const PROBE_MS = 60_000;
+
+/**
+ * Removes this instance's containers, then volumes, then networks of attempts that `isLive` denies, and what dead
+ * probes left. The instance's own network stays. `now`: milliseconds since 1970.
+ */
+export async function sweepInstance(
+  engine: Engine,
+  instance: string,
+  isLive: (labels: AttemptLabels) => Promise<boolean>,
+  now: number,
+): Promise<SweepResult> {
+  const isDead = rememberVerdicts(isLive, now);
+  const containers = await sweepContainers(engine, instance, isDead);
+  const volumes = await sweepVolumes(engine, instance, isDead);
+  const networks = await sweepNetworks(engine, instance, isDead);
+  await sweepProbeImages(engine, instance, now);
+  return { containers, networks, volumes, directories: 0 };
+}
+
+type IsDead = (labels: Record<string, string> | null | undefined) => Promise<boolean>;
+
+/** Asks once per attempt: an attempt has a container and up to three volumes. */
+function rememberVerdicts(isLive: (labels: AttemptLabels) => Promise<boolean>, now: number): IsDead {
+  const verdicts = new Map<string, Promise<boolean>>();
+  return async (labels) => {
+    const probedAt = readProbeTime(labels);
+    if (probedAt !== undefined) return now - probedAt > PROBE_MS;
+    const attempt = readAttemptLabels(labels);
+    if (attempt === undefined) return false;
+    const key = JSON.stringify([attempt.run, attempt.job, attempt.attempt]);
+    const verdict = verdicts.get(key) ?? isLive(attempt);
+    verdicts.set(key, verdict);
+    return !(await verdict);
+  };
+}
+
+async function sweepContainers(engine: Engine, instance: string, isDead: IsDead): Promise<number> {
+  const listed = await ask(
+    engine.host,
+    "list the containers",
+    engine.docker.listContainers({ all: true, filters: instanceFilter(instance) }),
+  );
+  return await removeDead(
+    listed.map(({ Id, Labels }) => ({ labels: Labels, remove: () => removeContainer(engine, Id) })),
+    isDead,
+  );
+}
+
+async function sweepVolumes(engine: Engine, instance: string, isDead: IsDead): Promise<number> {
+  const { Volumes } = await ask(
+    engine.host,
+    "list the volumes",
+    engine.docker.listVolumes({ filters: instanceFilter(instance) }),
+  );
+  return await removeDead(
+    (Volumes ?? []).map(({ Name, Labels }) => ({ labels: Labels, remove: () => removeVolume(engine, Name) })),
+    isDead,
+  );
+}
+
+/** A network per run is labelled with the attempt that made it; others of its run may use it, so it must be empty too (403, 409). */
+async function sweepNetworks(engine: Engine, instance: string, isDead: IsDead): Promise<number> {
+  const listed = await ask(
+    engine.host,
+    "list the networks",
+    engine.docker.listNetworks({ filters: instanceFilter(instance) }),
+  );
+  return await removeDead(
+    listed.map(({ Id, Labels }) => ({
+      labels: Labels,
+      remove: async () => {
+        const removed = engine.docker.getNetwork(Id).remove();
+        await askLeniently(engine.host, "remove a network", removed, [403, 404, 409]);
+      },
+    })),
+    isDead,
+  );
+}
+
+async function sweepProbeImages(engine: Engine, instance: string, now: number): Promise<void> {
+  const listed = await ask(
+    engine.host,
+    "list the images",
+    engine.docker.listImages({ filters: instanceFilter(instance) }),
+  );
+  const left = listed.filter(({ Labels }) => now - (readProbeTime(Labels) ?? now) > PROBE_MS);
+  await Promise.all(
+    left.map(({ Id }) => {
+      const removed = engine.docker.getImage(Id).remove({ force: true });
+      return askLeniently(engine.host, "remove an image", removed, [404, 409]);
+    }),
+  );
+}
+
+async function removeDead(
+  objects: { labels: Record<string, string> | null | undefined; remove: () => Promise<void> }[],
+  isDead: IsDead,
+): Promise<number> {
+  const removed = await Promise.all(
+    objects.map(async ({ labels, remove }) => {
+      if (!(await isDead(labels))) return 0;
+      await remove();
+      return 1;
+    }),
+  );
+  return removed.reduce<number>((sum, one) => sum + one, 0);
+}
