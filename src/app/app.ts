@@ -1,7 +1,8 @@
 import type { Executor } from "../run/executor.ts";
 import type { EpochMs, Owner } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
-import type { LayerStore, SourceOpener } from "../run/workspace.ts";
+import type { ArtifactReader, LayerStore, SourceOpener } from "../run/workspace.ts";
+import type { Upkeep } from "./upkeep.ts";
 
 export type ExecutorKind = "docker" | "shell";
 
@@ -12,9 +13,10 @@ export type ExecutorKind = "docker" | "shell";
 export interface App extends AsyncDisposable {
   store(): Promise<Store>;
   sources(): Promise<SourceOpener>;
-  layers(): Promise<LayerStore>;
+  layers(): Promise<LayerStore & ArtifactReader>;
   executor(kind: ExecutorKind): Promise<Executor>;
   files: Files;
+  upkeep: Upkeep;
   identity: Identity;
   now: () => EpochMs;
   /** Unique, unguessable, `[a-z0-9]`, sortable by time. */
@@ -39,6 +41,8 @@ export interface Files {
   list(directory: string): Promise<string[]>;
   /** Creates a file with its directories; never overwrites: returns false when it exists. */
   create(path: string, text: string): Promise<boolean>;
+  /** The same with bytes; with `force` a file that exists is replaced in one step. Throws DISK_FULL, PERMISSION_DENIED, IO_FAILED. */
+  save(path: string, bytes: ReadableStream<Uint8Array>, options: { force: boolean }): Promise<boolean>;
 }
 
 /** The worker name of a process: how its attempts are found again. */

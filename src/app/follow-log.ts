@@ -3,7 +3,7 @@ import type { RunDetail, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 import { notFound } from "./find-run.ts";
 import { followRun } from "./follow-run.ts";
-import { pollUntil } from "./wait.ts";
+import { hintOrTimeout } from "./wait-for-hint.ts";
 
 /** Bytes as stored: masked, colour codes only. Lines may be cut anywhere. */
 export interface LogPiece {
@@ -14,7 +14,7 @@ export interface LogPiece {
 }
 
 const SLICE_BYTES = 256 * 1024;
-const FOREVER_MS = 0x7fffffff;
+const POLL_MS = 500;
 
 /**
  * The log of one job, or of all jobs of a run: what is stored, job after job; with `follow` as it comes, until the job
@@ -81,6 +81,7 @@ async function* followJob(
 ): AsyncIterable<LogPiece> {
   let attempt = 0;
   let offset = 0;
+  using hints = hintOrTimeout(store, POLL_MS, signal);
   while (!signal.aborted) {
     const detail = await store.readRun(runId);
     const job = detail?.jobs.find((candidate) => candidate.name === name);
@@ -98,18 +99,6 @@ async function* followJob(
       continue;
     }
     if (TERMINAL_JOB_STATES.has(job.state) || TERMINAL_RUN_STATUSES.has(detail.run.status)) return;
-    await untilChange(store, signal);
+    await hints.next();
   }
-}
-
-/** Until the store hints at a change, or for the length of one poll. */
-async function untilChange(store: Store, signal: AbortSignal): Promise<void> {
-  let isFirst = true;
-  await pollUntil(store, FOREVER_MS, signal, async () => {
-    if (!isFirst) return true;
-    isFirst = false;
-    return false;
-  }).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
 }

@@ -20,21 +20,21 @@ const POLL_MS = 1_000;
 const ENDS_ATTEMPT: ReadonlySet<RunEvent["type"]> = new Set(["job.finished", "job.requeued"]);
 
 /**
- * Everything that happens to a run, from its first event on: an attempt's log comes between its `job.started` and its
+ * Everything that happens to a run, from its first event on (or from the one after `afterEvent`): an attempt's log comes between its `job.started` and its
  * `job.finished` or `job.requeued`, whole. Ends after the event that ended the run, or when `signal` is aborted. It only
  * reads: any process that has the store may follow, at its own speed.
  */
 export async function* followRun(
   store: Store,
   runId: string,
-  options: { logs: boolean },
+  options: { logs: boolean; afterEvent?: number },
   signal: AbortSignal,
 ): AsyncGenerator<FollowItem> {
   const detail = await store.readRun(runId);
   if (detail === undefined) return;
   const jobIds = new Map(detail.jobs.map(({ name, id }) => [name, id]));
   const open = new Map<string, Cursor>();
-  let lastId = 0;
+  let lastId = options.afterEvent ?? 0;
   using hints = hintOrTimeout(store, POLL_MS, signal);
   while (!signal.aborted) {
     const events = await store.readEvents(runId, lastId, EVENTS_PER_READ);

@@ -37,8 +37,13 @@ export async function loadPipelines(
 }
 
 /** Checks one file of this host, in a repository or not. */
-export async function loadFile(app: App, file: string, overrides: string[]): Promise<LoadedFile> {
-  return parseFile(file, await app.files.readText(file), overrides.map(readOverride), true);
+export async function loadFile(
+  app: App,
+  file: string,
+  options: Pick<PipelineSelection, "overrides" | "imageRequired">,
+): Promise<LoadedFile> {
+  const overrides = options.overrides.map(readOverride);
+  return parseFile(file, await app.files.readText(file), overrides, options.imageRequired);
 }
 
 function parseFile(file: string, text: string, overrides: Override[], imageRequired: boolean): LoadedFile {

@@ -1,0 +1,97 @@
+import { type CicdError, messageOf } from "../errors/cicd-error.ts";
+import type { App } from "./app.ts";
+import type { DockerFacts, StateDirectoryFacts } from "./upkeep.ts";
+
+/** One part of what cicd needs. `mend`: what to do about a warning or failure. */
+export interface Finding {
+  name: "git" | "docker" | "database" | "disk" | "state directory";
+  status: "ok" | "warn" | "fail";
+  detail: string;
+  mend: string | null;
+}
+
+const LITTLE_BYTES = 2 * 1024 ** 3;
+const TOO_LITTLE_BYTES = 200 * 1024 ** 2;
+
+/** Looks at everything at once; never throws for what it finds. `needsDocker`: false when jobs run in the shell. */
+export async function examine(app: App, options: { needsDocker: boolean }): Promise<Finding[]> {
+  const { upkeep } = app;
+  const findings = await Promise.all([
+    find(
+      "git",
+      () => upkeep.askGit(),
+      ({ version }) => ok("git", version),
+      "install git",
+    ),
+    find(
+      "docker",
+      () => upkeep.askDocker(),
+      describeDocker,
+      "start Docker, set DOCKER_HOST, or use --executor shell",
+    ),
+    find(
+      "database",
+      async () => (await app.store()).describe(),
+      ({ kind, location, schemaVersion }) => ok("database", `${kind}, ${location}, schema ${schemaVersion}`),
+      "check --database and CICD_DATABASE_URL",
+    ),
+    find("state directory", () => upkeep.askStateDirectory(), describeState, "set CICD_STATE_DIR"),
+    find("disk", () => upkeep.askStateDirectory(), describeDisk, "set CICD_STATE_DIR"),
+  ]);
+  return findings.map((finding) =>
+    finding.name === "docker" && finding.status === "fail" && !options.needsDocker
+      ? { ...finding, status: "warn" }
+      : finding,
+  );
+}
+
+function describeDocker(facts: DockerFacts): Finding {
+  const { version, apiVersion, storageDriver, workspaceMode, operatingSystem, host } = facts;
+  const detail = `${version} (API ${apiVersion}) on ${operatingSystem}, ${host}, storage ${storageDriver}, workspaces by ${workspaceMode}`;
+  if (workspaceMode === "overlay") return ok("docker", detail);
+  const mend =
+    "workspaces are copied into containers, which is slower for large repositories; a local engine on Linux mounts them";
+  return { name: "docker", status: "warn", detail, mend };
+}
+
+function describeState({ path, isPrivate }: StateDirectoryFacts): Finding {
+  if (isPrivate) return ok("state directory", path);
+  return {
+    name: "state directory",
+    status: "warn",
+    detail: `${path} is open to other users`,
+    mend: `chmod 700 ${path}`,
+  };
+}
+
+function describeDisk({ path, freeBytes, totalBytes }: StateDirectoryFacts): Finding {
+  const gib = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+  const detail = `${gib(freeBytes)} of ${gib(totalBytes)} free at ${path}`;
+  if (freeBytes >= LITTLE_BYTES) return ok("disk", detail);
+  const status = freeBytes < TOO_LITTLE_BYTES ? "fail" : "warn";
+  return {
+    name: "disk",
+    status,
+    detail,
+    mend: "free some space; cicd gc removes what is not needed any more",
+  };
+}
+
+function ok(name: Finding["name"], detail: string): Finding {
+  return { name, status: "ok", detail, mend: null };
+}
+
+async function find<T>(
+  name: Finding["name"],
+  ask: () => Promise<T>,
+  describe: (facts: T) => Finding,
+  mend: string,
+): Promise<Finding> {
+  try {
+    return describe(await ask());
+  } catch (error) {
+    const { code, hint } = error as Partial<CicdError>;
+    const detail = code === undefined ? messageOf(error) : `${messageOf(error)} [${code}]`;
+    return { name, status: "fail", detail, mend: hint ?? mend };
+  }
+}

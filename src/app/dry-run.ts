@@ -1,0 +1,53 @@
+import { startOrder } from "../plan/order.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { App } from "./app.ts";
+import { loadFile, loadPipelines } from "./load-pipelines.ts";
+import { planFiles } from "./prepare-runs.ts";
+import type { LoadedFile, RunRequest } from "./run-request.ts";
+
+/** `dryrun --json`, of one pipeline. */
+export interface DryRunJson {
+  pipeline: string;
+  stages: {
+    name: string;
+    jobs: { name: string; image: string | null; needs: string[]; script: string[]; when: string }[];
+  }[];
+  /** Names of the jobs that may start together, step by step. */
+  order: string[][];
+}
+
+export type DryRuns = { kind: "planned"; plans: Plan[] } | { kind: "invalid"; files: LoadedFile[] };
+
+/** What a run with the same request would do, nothing started or stored. Throws as `prepareRuns` does. */
+export async function dryRun(
+  app: App,
+  request: Omit<RunRequest, "executor" | "trigger">,
+  signal: AbortSignal,
+): Promise<DryRuns> {
+  const { file, branch, commit } = request;
+  const isLoneFile = file !== undefined && branch === undefined && commit === undefined;
+  const files = isLoneFile
+    ? [await loadFile(app, file, request)]
+    : (await loadPipelines(app, request, signal)).files;
+  if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
+  return { kind: "planned", plans: planFiles(files, request) };
+}
+
+export function toDryRunJson(plan: Plan): DryRunJson {
+  return {
+    pipeline: plan.pipeline,
+    stages: plan.stages.map((name, stageIndex) => ({
+      name,
+      jobs: plan.jobs
+        .filter((job) => job.stageIndex === stageIndex)
+        .map((job) => ({
+          name: job.name,
+          image: job.image?.name ?? null,
+          needs: job.needs ?? [],
+          script: [...job.beforeScript, ...job.script],
+          when: job.when,
+        })),
+    })),
+    order: startOrder(plan),
+  };
+}

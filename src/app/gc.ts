@@ -1,0 +1,87 @@
+import {
+  type AttemptRecord,
+  type EpochMs,
+  type RunRecord,
+  type RunStatus,
+  TERMINAL_RUN_STATUSES,
+} from "../run/records.ts";
+import type { RunDetail, Store } from "../run/store.ts";
+import type { App } from "./app.ts";
+import { type RunSummaryJson, toRunSummaryJson } from "./shapes.ts";
+import type { CollectedGarbage, KeptArtifacts } from "./upkeep.ts";
+
+/** A run goes when it is both: not among the newest `keepLast` of its pipeline, and finished `olderThanMs` ago. */
+export interface Retention {
+  keepLast: number;
+  olderThanMs: number;
+}
+
+export interface GarbageReport {
+  runs: RunSummaryJson[];
+  /** Attempts whose artifacts have expired (`expire_in`). */
+  expired: number;
+  files: CollectedGarbage;
+}
+
+/** Snapshots and clones are caches: they go when nobody has used them for so long. */
+const CACHE_MS = 24 * 60 * 60 * 1000;
+const FINISHED: RunStatus[] = [...TERMINAL_RUN_STATUSES];
+
+/**
+ * Deletes the runs that retention lets go, then every file that no kept run names and nobody used lately. With `dryRun` it
+ * only says what it would do. The executors' leftovers are `recover`'s business.
+ */
+export async function collectGarbage(
+  app: App,
+  retention: Retention,
+  options: { dryRun: boolean },
+  signal: AbortSignal,
+): Promise<GarbageReport> {
+  const store = await app.store();
+  const now = app.now();
+  const old = await findOldRuns(store, retention, now);
+  if (!options.dryRun) await store.deleteRuns(old.map((run) => run.id));
+  const gone = new Set(old.map((run) => run.id));
+  const kept = (await store.findRunDetails({})).filter(({ run }) => !gone.has(run.id));
+  const { artifacts, expired } = findKeptArtifacts(kept, now);
+  const files = await app.upkeep.collectGarbage(artifacts, { olderThanMs: CACHE_MS, ...options }, signal);
+  return { runs: old.map((run) => toRunSummaryJson(run, now)), expired, files };
+}
+
+async function findOldRuns(store: Store, retention: Retention, now: EpochMs): Promise<RunRecord[]> {
+  const newestFirst = await store.findRuns({ statuses: FINISHED });
+  const seen = new Map<string, number>();
+  return newestFirst.filter((run) => {
+    const pipeline = `${run.source.repo.key}\n${run.pipeline}`;
+    const rank = (seen.get(pipeline) ?? 0) + 1;
+    seen.set(pipeline, rank);
+    return rank > retention.keepLast && (run.finishedAt ?? now) < now - retention.olderThanMs;
+  });
+}
+
+/** What the kept runs still name. A snapshot is kept for runs that go on; artifacts until they expire. */
+function findKeptArtifacts(kept: RunDetail[], now: EpochMs): { artifacts: KeptArtifacts; expired: number } {
+  const artifacts = { trees: new Set<string>(), layers: new Set<string>(), blobs: new Set<string>() };
+  let expired = 0;
+  for (const { run, jobs, attempts, artifacts: files } of kept) {
+    if (!TERMINAL_RUN_STATUSES.has(run.status)) artifacts.trees.add(run.source.tree);
+    const expiryMs = new Map(jobs.map((job) => [job.id, run.plan.jobs[job.index]!.artifacts?.expireInMs]));
+    const live = new Set<string>();
+    for (const attempt of attempts) {
+      if (attempt.artifactLayer === null) continue;
+      if (isExpired(attempt, expiryMs.get(attempt.jobId), now)) expired++;
+      else {
+        artifacts.layers.add(attempt.artifactLayer);
+        live.add(`${attempt.jobId} ${attempt.number}`);
+      }
+    }
+    for (const { jobId, attempt, sha256 } of files) {
+      if (live.has(`${jobId} ${attempt}`)) artifacts.blobs.add(sha256);
+    }
+  }
+  return { artifacts, expired };
+}
+
+function isExpired(attempt: AttemptRecord, expireInMs: number | undefined, now: EpochMs): boolean {
+  return expireInMs !== undefined && attempt.finishedAt !== null && attempt.finishedAt + expireInMs < now;
+}

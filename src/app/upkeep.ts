@@ -1,0 +1,49 @@
+/** What `doctor` asks and `gc` does beyond store and executors; composed in `main` like the rest of `App`. */
+export interface Upkeep {
+  /** Throws GIT_MISSING. */
+  askGit(): Promise<{ version: string }>;
+  /** Throws DOCKER_UNREACHABLE, DOCKER_FAILED. */
+  askDocker(): Promise<DockerFacts>;
+  askStateDirectory(): Promise<StateDirectoryFacts>;
+  /** Removes (or counts) snapshots, layers, blobs and clones that nothing kept refers to. */
+  collectGarbage(
+    kept: KeptArtifacts,
+    options: { olderThanMs: number; dryRun: boolean },
+    signal: AbortSignal,
+  ): Promise<CollectedGarbage>;
+}
+
+export interface DockerFacts {
+  host: string;
+  version: string;
+  apiVersion: string;
+  storageDriver: string;
+  operatingSystem: string;
+  /** How workspaces reach containers: as an overlay mount, or copied. */
+  workspaceMode: "overlay" | "copy";
+}
+
+export interface StateDirectoryFacts {
+  path: string;
+  freeBytes: number;
+  totalBytes: number;
+  /** Nobody but its owner may look into it. */
+  isPrivate: boolean;
+}
+
+export interface KeptArtifacts {
+  trees: ReadonlySet<string>;
+  layers: ReadonlySet<string>;
+  blobs: ReadonlySet<string>;
+}
+
+/** How many of each, and the bytes they took. */
+export interface CollectedGarbage {
+  snapshots: number;
+  layers: number;
+  blobs: number;
+  clones: number;
+  objects: number;
+  temporary: number;
+  bytes: number;
+}

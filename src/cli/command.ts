@@ -1,0 +1,50 @@
+import type { App } from "../app/app.ts";
+import type { Config } from "../config/config.ts";
+import { GLOBAL_FLAGS } from "./common-flags.ts";
+import type { FlagDefs, FlagValues } from "./flags.ts";
+import type { Interrupts } from "./interrupts.ts";
+import type { Output } from "./output.ts";
+
+/** What `main` gives to the command line. */
+export interface Host {
+  version: string;
+  /** Program and leading arguments that start this cicd again. */
+  self: string[];
+  loadConfig(flags: ConfigFlags): Config;
+  createApp(config: Config): App;
+}
+
+type ConfigFlags = Parameters<typeof import("../config/load-config.ts").loadConfig>[1];
+
+export interface CommandContext<F extends FlagDefs> {
+  flags: FlagValues<F & typeof GLOBAL_FLAGS>;
+  positionals: string[];
+  host: Host;
+  config: Config;
+  app: App;
+  output: Output;
+  interrupts: Interrupts;
+  /** Aborts when the user interrupts or nobody reads stdout any more. */
+  signal: AbortSignal;
+}
+
+export interface CicdCommand<F extends FlagDefs = FlagDefs> {
+  /** What stands behind the name in the help: `[ls|get [PATH]...]`. */
+  positionals?: { usage: string; max: number };
+  flags: F;
+  /** Further paragraphs of the help. */
+  details?: string;
+  examples: string[];
+  /** It ends by itself, however often it is interrupted; others are ended by the second interrupt. */
+  endsItself?: boolean;
+  /** Returns the exit status; nothing is 0. */
+  run(context: CommandContext<F>): Promise<number | undefined>;
+}
+
+export function defineCicdCommand<const F extends FlagDefs>(command: CicdCommand<F>): CicdCommand<F> {
+  return command;
+}
+
+export function allFlags<F extends FlagDefs>(command: CicdCommand<F>): F & typeof GLOBAL_FLAGS {
+  return { ...command.flags, ...GLOBAL_FLAGS };
+}

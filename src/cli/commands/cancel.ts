@@ -1,0 +1,23 @@
+import { cancelRuns } from "../../app/cancel-runs.ts";
+import { recover } from "../../app/recover.ts";
+import { defineCicdCommand } from "../command.ts";
+import { PIPELINE_FLAG, REF_FLAGS, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
+import { renderEndedRuns } from "../render/ended-runs.ts";
+import { toRunSelection } from "../selections.ts";
+
+const CLEAN_UP_MS = 5_000;
+
+export default defineCicdCommand({
+  flags: { ...REPO_FLAG, ...REF_FLAGS, ...PIPELINE_FLAG, ...RUN_NUMBER_FLAG },
+  details:
+    "Without flags: everything that runs for this repository. Waits until it is over. Nothing running is no error.",
+  examples: ["cicd cancel", "cicd cancel -p web --run 12", "cicd cancel -b main"],
+  async run({ flags, app, config, output, signal }) {
+    await recover(app, { sweep: false, executors: [] });
+    const options = { actor: config.actor, waitMs: config.graceMs + CLEAN_UP_MS };
+    const ended = await cancelRuns(app, toRunSelection(flags), options, signal);
+    if (output.json) await output.printJson({ canceled: ended });
+    else await output.out(renderEndedRuns(ended, "cancel", output.style.out));
+    return undefined;
+  },
+});

@@ -1,0 +1,24 @@
+import { checkPipelines, toCheckJson } from "../../app/check-pipelines.ts";
+import { EXIT } from "../../errors/codes.ts";
+import { defineCicdCommand } from "../command.ts";
+import { FILE_FLAG, OVERRIDE_FLAG, PIPELINE_FLAG, REF_FLAGS, REPO_FLAG } from "../common-flags.ts";
+import { renderProblems, renderVerdicts } from "../render/diagnostics.ts";
+import { toPipelineSelection } from "../selections.ts";
+
+export default defineCicdCommand({
+  flags: { ...FILE_FLAG, ...PIPELINE_FLAG, ...REPO_FLAG, ...REF_FLAGS, ...OVERRIDE_FLAG },
+  details:
+    "Without -f or -p every pipeline of the repository is checked. Exit status 2 when a file has errors.\n`cicd --check --config-file FILE` is the same.",
+  examples: ["cicd check", "cicd check -f .cicd-pipelines/web.yml", "cicd check --json"],
+  async run({ flags, config, app, output, signal }) {
+    const selection = toPipelineSelection(flags, config.executor ?? "docker");
+    const files = await checkPipelines(app, selection, signal);
+    const result = toCheckJson(files);
+    if (output.json) await output.printJson(result);
+    else {
+      await output.out(renderProblems(files, output.style.out));
+      if (!output.quiet) await output.out(renderVerdicts(files, output.style.out));
+    }
+    return result.valid ? EXIT.success : EXIT.usage;
+  },
+});

@@ -1,0 +1,36 @@
+import { listRuns } from "../../app/list-runs.ts";
+import { recover } from "../../app/recover.ts";
+import { defineCicdCommand } from "../command.ts";
+import { PIPELINE_FLAG, REF_FLAGS, REPO_FLAG } from "../common-flags.ts";
+import { renderRunTable } from "../render/reports.ts";
+import { refuseBoth, toRunSelection } from "../selections.ts";
+
+const DEFAULT_LIMIT = 20;
+
+export default defineCicdCommand({
+  flags: {
+    ...REPO_FLAG,
+    ...REF_FLAGS,
+    ...PIPELINE_FLAG,
+    all: { kind: "boolean", short: "a", summary: "of all repositories" },
+    limit: { kind: "count", short: "n", value: "N", summary: `at most so many (default: ${DEFAULT_LIMIT})` },
+  },
+  examples: ["cicd list", "cicd list -p web -n 5", "cicd list --all"],
+  async run({ flags, app, output, signal }) {
+    for (const [name, value] of Object.entries({
+      "-r": flags.repo,
+      "-b": flags.branch,
+      "-c": flags.commit,
+      "-p": flags.pipeline,
+    })) {
+      refuseBoth(flags.all, "--all", value, name);
+    }
+    await recover(app, { sweep: false, executors: [] });
+    const selection = flags.all ? undefined : toRunSelection(flags);
+    const result = await listRuns(app, { selection, limit: flags.limit ?? DEFAULT_LIMIT }, signal);
+    if (output.json) await output.printJson(result);
+    else if (result.runs.length === 0) output.note("no runs are recorded");
+    else await output.out(renderRunTable(result.runs, output.style.out, { withRepo: flags.all }));
+    return undefined;
+  },
+});

@@ -1,0 +1,31 @@
+import { findRun } from "../../app/find-run.ts";
+import { recover } from "../../app/recover.ts";
+import { reopenRun } from "../../app/retry-run.ts";
+import { defineCicdCommand } from "../command.ts";
+import { EXECUTION_FLAGS, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
+import { runAndShow } from "../run-and-show.ts";
+import { refuseBoth, toRunSelection } from "../selections.ts";
+
+export default defineCicdCommand({
+  flags: {
+    ...REPO_FLAG,
+    ...PIPELINE_FLAG,
+    ...RUN_NUMBER_FLAG,
+    failed: { kind: "boolean", summary: "everything that failed or was canceled (the default)" },
+    job: { kind: "list", short: "j", value: "JOB", summary: "this job; may be repeated" },
+    jobs: EXECUTION_FLAGS.jobs,
+  },
+  details: "Without --run: the newest run. What succeeded stays as it is, with its artifacts.",
+  examples: ["cicd retry", "cicd retry -p web --run 12 --job unit"],
+  endsItself: true,
+  async run({ flags, app, config, output, interrupts }) {
+    refuseBoth(flags.failed, "--failed", flags.job, "--job");
+    await recover(app, { sweep: false, executors: [] });
+    const detail = await findRun(app, toRunSelection(flags), interrupts.signal);
+    const { executor } = detail.run;
+    if (executor !== "fake") await recover(app, { sweep: true, executors: [executor] });
+    const reopened = await reopenRun(app, detail, { jobs: flags.job, actor: config.actor });
+    const runs = [{ id: reopened.runId, afterEvent: reopened.afterEvent }];
+    return runAndShow({ app, config, output, interrupts }, runs);
+  },
+});

@@ -1,0 +1,125 @@
+import { basename } from "node:path";
+import type { Report } from "../../app/report.ts";
+import type { JobJson, RunJson, RunSummaryJson, StageJson } from "../../app/shapes.ts";
+import { noteOf } from "./job-line.ts";
+import { isAllowed } from "./run-summary.ts";
+import { statusCell } from "./status.ts";
+import { createStyle, type Style } from "./style.ts";
+import { renderMarkdownTable, renderTable } from "./table.ts";
+import { duration, localTime, printable, size } from "./text.ts";
+
+const PLAIN = createStyle(false);
+
+export function renderReport(report: Report, style: Style): string {
+  const title = titleOf(report);
+  const table = renderTable(headed(toRows(report, style), style));
+  return `${title === "" ? "" : `${style.bold(title)}\n`}${table}${renderArtifacts(report, style)}`;
+}
+
+export function renderMarkdownReport(report: Report): string {
+  const title = titleOf(report);
+  return `${title === "" ? "" : `## ${title}\n\n`}${renderMarkdownTable(toRows(report, PLAIN))}`;
+}
+
+export function renderRunTable(runs: RunSummaryJson[], style: Style, options: { withRepo: boolean }): string {
+  const head = ["RUN", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"];
+  const rows = runs.map((run) => [
+    `${printable(run.pipeline)} #${run.number}`,
+    ...runCells(run, style),
+    ...(options.withRepo ? [printable(run.repo)] : []),
+  ]);
+  return renderTable(headed([[...head, ...(options.withRepo ? ["REPOSITORY"] : [])], ...rows], style));
+}
+
+/** The first row heads the others. */
+function toRows(report: Report, style: Style): string[][] {
+  if ("pipelines" in report) {
+    const rows = report.pipelines.map(({ name, runs, lastRun }) => [
+      printable(name),
+      String(runs),
+      `#${lastRun.number}`,
+      ...runCells(lastRun, style),
+    ]);
+    return [["PIPELINE", "RUNS", "LAST", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"], ...rows];
+  }
+  if ("runs" in report) {
+    const rows = report.runs.map((run) => [`#${run.number}`, ...runCells(run, style)]);
+    return [["RUN", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"], ...rows];
+  }
+  if ("run" in report) return [JOB_HEAD, ...report.run.stages.flatMap((stage) => jobRows(stage, style))];
+  if ("stages" in report) {
+    const rows = report.stages.map((stage) => [`#${stage.run}`, ...stageCells(stage, style)]);
+    return [["RUN", "STAGE", "STATUS", "JOBS", "STARTED", "DURATION"], ...rows];
+  }
+  if ("stage" in report) return [JOB_HEAD, ...jobRows(report.stage, style)];
+  const jobs = "jobs" in report ? report.jobs.map((job) => [`#${job.run}`, ...jobCells(job, style)]) : [];
+  if ("jobs" in report) return [["RUN", ...JOB_HEAD.slice(1)], ...jobs];
+  return [JOB_HEAD, [printable(report.job.stage), ...jobCells(report.job, style)]];
+}
+
+const JOB_HEAD = ["STAGE", "JOB", "STATUS", "DURATION", "ATTEMPT", "IMAGE", "NOTE"];
+
+function jobRows(stage: StageJson, style: Style): string[][] {
+  return stage.jobs.map((job, index) => [index === 0 ? printable(stage.name) : "", ...jobCells(job, style)]);
+}
+
+function jobCells(job: JobJson, style: Style): string[] {
+  const allowed = isAllowed(job);
+  return [
+    printable(job.name),
+    statusCell(job.status, allowed, style),
+    job.durationMs === null ? "" : duration(job.durationMs),
+    job.attempt > 1 ? String(job.attempt) : "",
+    printable(job.image ?? ""),
+    job.status === "failed" ? noteOf({ ...job, allowed, message: null }) : "",
+  ];
+}
+
+function stageCells(stage: StageJson, style: Style): string[] {
+  return [
+    printable(stage.name),
+    statusCell(stage.status, stage.warnings && stage.status === "success", style),
+    String(stage.jobs.length),
+    stage.startedAt === null ? "" : localTime(stage.startedAt),
+    stage.durationMs === null ? "" : duration(stage.durationMs),
+  ];
+}
+
+function runCells(run: RunSummaryJson, style: Style): string[] {
+  const commit = run.commit === null ? "" : run.commit.slice(0, 8);
+  return [
+    statusCell(run.status, run.warnings && run.status === "success", style),
+    printable(run.branch ?? ""),
+    run.dirty ? `${commit}+` : commit,
+    localTime(run.createdAt),
+    run.durationMs === null ? "" : duration(run.durationMs),
+  ];
+}
+
+function titleOf(report: Report): string {
+  if (!("run" in report)) return "";
+  const { run } = report;
+  const repo = printable(basename(run.repo));
+  const ref = [run.branch, run.commit?.slice(0, 8)]
+    .filter((part) => part != null)
+    .map((part) => printable(part!));
+  return `${printable(run.pipeline)} #${run.number} of ${repo} (${[...ref, run.status].join(", ")})`;
+}
+
+function renderArtifacts(report: Report, style: Style): string {
+  const jobs: JobJson[] =
+    "job" in report
+      ? [report.job]
+      : "run" in report
+        ? report.run.stages.flatMap((stage: RunJson["stages"][number]) => stage.jobs)
+        : [];
+  const rows = jobs.flatMap((job) =>
+    job.artifacts.map(({ path, sizeBytes }) => [printable(job.name), printable(path), size(sizeBytes)]),
+  );
+  return rows.length === 0 ? "" : `\n${renderTable(headed([["JOB", "ARTIFACT", "SIZE"], ...rows], style))}`;
+}
+
+function headed(rows: string[][], style: Style): string[][] {
+  const [head, ...body] = rows;
+  return head === undefined ? [] : [head.map((cell) => style.dim(cell)), ...body];
+}

@@ -1,0 +1,19 @@
+import type { RunJson } from "../../app/shapes.ts";
+import type { Output } from "../output.ts";
+import { failedJobs, renderLastLines, renderRunLine, renderRunSummary } from "../render/run-summary.ts";
+import type { JobFeed } from "./job-feed.ts";
+
+/** The failed jobs' last lines to stderr, then the summary (with `--quiet`: one line) to stdout. */
+export async function printEndOfRun(output: Output, run: RunJson, feed: JobFeed): Promise<void> {
+  const { out, err } = output.style;
+  for (const job of failedJobs(run)) {
+    await output.err(renderLastLines(job.name, feed.lastLines.of(job.name), err));
+  }
+  await output.flush();
+  await output.out(output.quiet ? `${renderRunLine(run, out)}\n` : renderRunSummary(run, feed.messages, out));
+}
+
+export function interruptNote(count: number): string | undefined {
+  if (count === 1) return "canceling, Ctrl-C again to kill";
+  return count === 2 ? "killing" : undefined;
+}

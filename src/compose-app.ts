@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import type { App, ExecutorKind } from "./app/app.ts";
+import { composeUpkeep, dockerConnection } from "./compose-upkeep.ts";
+import type { Config } from "./config/config.ts";
+import { localFiles } from "./config/local-files.ts";
+import { isOwnerAlive, readOwner } from "./config/process-owner.ts";
+import { makeStateDir, readInstanceId } from "./config/state-dir.ts";
+import type { Executor } from "./run/executor.ts";
+import type { Store } from "./run/store.ts";
+
+type Variables = Record<string, string | undefined>;
+
+/** Wires the adapters up. Their code is loaded when a command first asks for them. */
+export function composeApp(config: Config, variables: Variables): App {
+  const parts = new Parts();
+  const identity = once(() => {
+    makeStateDir(config.stateDir);
+    return { instance: readInstanceId(config.stateDir), owner: readOwner(config.stateDir) };
+  });
+  const state = once(async () => {
+    makeStateDir(config.stateDir);
+    const { openStateDirectory } = await import("./workspace/state-directory.ts");
+    return openStateDirectory(config.stateDir);
+  });
+  const git = once(async () => (await import("./workspace/git.ts")).createGit(variables));
+  const layers = once(async () => (await import("./workspace/layers.ts")).createLayerStore(await state()));
+  const openExecutor = async (kind: ExecutorKind): Promise<Executor> => {
+    makeStateDir(config.stateDir);
+    return kind === "docker"
+      ? openDocker(config, identity().instance)
+      : openShell(config, identity().instance, variables);
+  };
+  const executors = {
+    docker: once(() => parts.keep(openExecutor("docker"))),
+    shell: once(() => parts.keep(openExecutor("shell"))),
+  };
+  return {
+    store: once(() => parts.keep(openStore(config))),
+    sources: once(async () => {
+      const { createSourceOpener } = await import("./workspace/source.ts");
+      return createSourceOpener(await git(), await state());
+    }),
+    layers,
+    executor: (kind) => executors[kind](),
+    files: localFiles,
+    upkeep: composeUpkeep(config, { git, state, instance: () => identity().instance }),
+    get identity() {
+      return identity();
+    },
+    now: Date.now,
+    newId,
+    isOwnerAlive: (owner) => isOwnerAlive(owner, identity().owner),
+    [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
+  };
+}
+
+async function openStore(config: Config): Promise<Store> {
+  const { database } = config;
+  if (database.kind === "postgres") {
+    const { openPostgresStore } = await import("./store/postgres/open-postgres-store.ts");
+    return openPostgresStore({ url: database.url });
+  }
+  makeStateDir(config.stateDir);
+  const { openSqliteStore } = await import("./store/sqlite/open-sqlite-store.ts");
+  return openSqliteStore({ path: database.path });
+}
+
+/** Throws DOCKER_UNREACHABLE: whether jobs can run at all is known before anything is recorded. */
+async function openDocker(config: Config, instance: string): Promise<Executor> {
+  const { createDockerExecutor } = await import("./executor/docker/docker-executor.ts");
+  const { stateDir, memoryLimitBytes, cpuLimit } = config;
+  const executor = createDockerExecutor({
+    connection: dockerConnection(config),
+    instance,
+    stateDir,
+    limits: {
+      ...(memoryLimitBytes === undefined ? {} : { memoryBytes: memoryLimitBytes }),
+      ...(cpuLimit === undefined ? {} : { cpus: cpuLimit }),
+    },
+  });
+  await executor.workspaceMode();
+  return executor;
+}
+
+async function openShell(config: Config, instance: string, variables: Variables): Promise<Executor> {
+  const { createShellExecutor } = await import("./executor/shell/shell-executor.ts");
+  return createShellExecutor({ instance, stateDir: config.stateDir, environment: variables });
+}
+
+/** What was opened, to be closed in the opposite order. */
+class Parts implements AsyncDisposable {
+  private readonly opened: AsyncDisposable[] = [];
+
+  async keep<T extends AsyncDisposable>(opening: Promise<T>): Promise<T> {
+    const part = await opening;
+    this.opened.push(part);
+    return part;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const part of this.opened.reverse()) await part[Symbol.asyncDispose]();
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+const RANDOM_LENGTH = 16;
+const ALPHABET = "0123456789abcdefghijklmnopqrstuv";
+
+/** Nine digits of time to base 36 and 80 random bits. */
+function newId(): string {
+  const random = Array.from(randomBytes(RANDOM_LENGTH), (byte) => ALPHABET[byte % ALPHABET.length]);
+  return Date.now().toString(36).padStart(9, "0") + random.join("");
+}

@@ -1,0 +1,61 @@
+import { statfs } from "node:fs/promises";
+import type { Upkeep } from "./app/upkeep.ts";
+import type { Config } from "./config/config.ts";
+import { isOpenToOthers, makeStateDir } from "./config/state-dir.ts";
+import type { DockerConnection } from "./executor/docker/connection.ts";
+import type { Git } from "./workspace/git.ts";
+import type { StateDirectory } from "./workspace/state-directory.ts";
+
+/** The parts of `doctor` and `gc` that look at the host. */
+export function composeUpkeep(
+  config: Config,
+  parts: { git: () => Promise<Git>; state: () => Promise<StateDirectory>; instance: () => string },
+): Upkeep {
+  return {
+    async askGit() {
+      const git = await parts.git();
+      const { stdout } = await git({ args: ["version"], cwd: "/" }, AbortSignal.timeout(10_000));
+      return { version: stdout.toString("utf8").trim() };
+    },
+    askDocker: () => askDocker(config, parts.instance()),
+    async askStateDirectory() {
+      const { stateDir } = config;
+      makeStateDir(stateDir);
+      const { bavail, blocks, bsize } = await statfs(stateDir);
+      const isPrivate = !isOpenToOthers(stateDir);
+      return { path: stateDir, freeBytes: bavail * bsize, totalBytes: blocks * bsize, isPrivate };
+    },
+    async collectGarbage(kept, options, signal) {
+      const { collectGarbage } = await import("./workspace/collect-garbage.ts");
+      return collectGarbage(await parts.state(), kept, { ...options, now: Date.now() }, signal);
+    },
+  };
+}
+
+export function dockerConnection({ docker }: Config): DockerConnection {
+  return {
+    host: docker.host,
+    ...(docker.certPath === undefined ? {} : { certPath: docker.certPath }),
+    ...(docker.sshAgent === undefined ? {} : { sshAgent: docker.sshAgent }),
+  };
+}
+
+async function askDocker(
+  config: Config,
+  instance: string,
+): Promise<Awaited<ReturnType<Upkeep["askDocker"]>>> {
+  const { openEngine } = await import("./executor/docker/connection.ts");
+  const { ask } = await import("./executor/docker/engine-error.ts");
+  const { findWorkspaceMode } = await import("./executor/docker/workspace-mode.ts");
+  const engine = await openEngine(dockerConnection(config));
+  const version = await ask(engine.host, "tell its version", engine.docker.version());
+  const info = (await ask(engine.host, "describe itself", engine.docker.info())) as Record<string, unknown>;
+  return {
+    host: engine.host,
+    version: version.Version,
+    apiVersion: version.ApiVersion,
+    storageDriver: String(info.Driver),
+    operatingSystem: String(info.OperatingSystem),
+    workspaceMode: await findWorkspaceMode(engine, instance, config.stateDir),
+  };
+}

@@ -1,0 +1,53 @@
+/** What cicd was told by flags, environment and its file, in that order of precedence; with the defaults. */
+export interface Config {
+  /** Absolute; made with mode 0700 when first used. */
+  stateDir: string;
+  database: DatabaseConfig;
+  /** Undefined: nobody has chosen; docker, and the terminal's user may be asked. */
+  executor: "docker" | "shell" | undefined;
+  /** How many jobs may run at the same time. */
+  maxParallelJobs: number;
+  /** Between SIGTERM and SIGKILL. */
+  graceMs: number;
+  /** Per job. */
+  logLimitBytes: number;
+  docker: DockerConfig;
+  /** Per job; undefined: no limit. */
+  memoryLimitBytes: number | undefined;
+  cpuLimit: number | undefined;
+  color: { stdout: boolean; stderr: boolean };
+  /** stderr is a terminal that understands cursor movement. */
+  canRepaint: boolean;
+  /** Who asks, as recorded with a cancel: `user@host`. */
+  actor: string;
+}
+
+/** `host` as in DOCKER_HOST; `certPath`: the directory of ca.pem, cert.pem and key.pem; `sshAgent`: its socket. */
+export interface DockerConfig {
+  host: string;
+  certPath: string | undefined;
+  sshAgent: string | undefined;
+}
+
+export type DatabaseConfig = { kind: "sqlite"; path: string } | { kind: "postgres"; url: string };
+
+/** The settings that a command line can carry. */
+export interface ConfigFlags {
+  database?: string;
+  server?: string;
+  executor?: string;
+  jobs?: string;
+  noColor?: boolean;
+}
+
+/** What the process knows besides flags: composed once, in `main`. */
+export interface Environment {
+  variables: Record<string, string | undefined>;
+  homeDir: string;
+  userName: string;
+  hostName: string;
+  cpus: number;
+  isTty: { stdout: boolean; stderr: boolean };
+  /** The text of a file; undefined where there is none. */
+  readFile: (path: string) => string | undefined;
+}

@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism, homedir, hostname, userInfo } from "node:os";
+import { CicdError, messageOf } from "../errors/cicd-error.ts";
+import type { Environment } from "./config.ts";
+
+/** The one place where cicd looks at the environment of its process. */
+export function readEnvironment(): Environment {
+  return {
+    variables: process.env,
+    homeDir: homedir(),
+    userName: readUserName(),
+    hostName: hostname(),
+    cpus: availableParallelism(),
+    isTty: { stdout: process.stdout.isTTY === true, stderr: process.stderr.isTTY === true },
+    readFile,
+  };
+}
+
+/** A user id without an account (common in containers) has no name. */
+function readUserName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "unknown");
+  }
+}
+
+function readFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const errno = error instanceof Error && "code" in error ? error.code : undefined;
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    throw new CicdError("SETTINGS_INVALID", `${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
