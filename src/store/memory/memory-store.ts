@@ -1,14 +1,15 @@
 import { newAttempt, newJob, newRunRecord } from "../../run/new-rows.ts";
-import type {
-  ArtifactRecord,
-  AttemptRecord,
-  EpochMs,
-  JobRecord,
-  Lease,
-  NewRunEvent,
-  Owner,
-  RunEvent,
-  RunRecord,
+import {
+  type ArtifactRecord,
+  type AttemptRecord,
+  type EpochMs,
+  type JobRecord,
+  type Lease,
+  type NewRunEvent,
+  type Owner,
+  type RunEvent,
+  type RunRecord,
+  TERMINAL_RUN_STATUSES,
 } from "../../run/records.ts";
 import type {
   ClaimScope,
@@ -129,12 +130,15 @@ export class MemoryStore implements Store {
 
   async deleteRuns(runIds: string[]): Promise<void> {
     for (const id of runIds) {
-      for (const job of this.#runs.get(id)?.jobs ?? []) {
+      const stored = this.#runs.get(id);
+      if (stored === undefined || !TERMINAL_RUN_STATUSES.has(stored.run.status)) continue;
+      for (const job of stored.jobs) {
         for (let attempt = 1; attempt <= job.attempt; attempt += 1)
           this.#logs.delete(logKey(job.id, attempt));
       }
       this.#runs.delete(id);
     }
+    this.#notify();
   }
 
   async referencedArtifacts() {
@@ -208,7 +212,8 @@ export class MemoryStore implements Store {
   async appendLog(chunk: LogChunk): Promise<"stored" | "gap"> {
     const key = logKey(chunk.jobId, chunk.attempt);
     const chunks = this.#logs.get(key) ?? [];
-    if (chunk.offset !== totalBytes(chunks) || this.#isFinished(chunk.jobId, chunk.attempt)) return "gap";
+    const attempt = this.#findAttempt(chunk.jobId, chunk.attempt);
+    if (attempt?.outcome !== null || chunk.offset !== totalBytes(chunks)) return "gap";
     this.#logs.set(key, [...chunks, chunk.bytes.slice()]);
     this.#notify();
     return "stored";
@@ -217,7 +222,8 @@ export class MemoryStore implements Store {
   async readLog(at: { jobId: string; attempt: number; offset: number; maxBytes: number }): Promise<LogSlice> {
     const all = Buffer.concat(this.#logs.get(logKey(at.jobId, at.attempt)) ?? []);
     const bytes = all.subarray(at.offset, at.offset + at.maxBytes);
-    return { bytes, offset: at.offset, end: all.length, complete: this.#isFinished(at.jobId, at.attempt) };
+    const outcome = this.#findAttempt(at.jobId, at.attempt)?.outcome ?? null;
+    return { bytes, offset: at.offset, end: all.length, complete: outcome !== null };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -252,12 +258,12 @@ export class MemoryStore implements Store {
     return { stored, attempt };
   }
 
-  #isFinished(jobId: string, number: number): boolean {
+  #findAttempt(jobId: string, number: number): AttemptRecord | undefined {
     for (const stored of this.#runs.values()) {
       const attempt = stored.attempts.get(jobId)?.find((candidate) => candidate.number === number);
-      if (attempt !== undefined) return attempt.outcome !== null;
+      if (attempt !== undefined) return attempt;
     }
-    return false;
+    return undefined;
   }
 
   #find(filter: RunFilter): StoredRun[] {

@@ -33,7 +33,9 @@ export async function migrate(connection: PostgresConnection): Promise<void> {
 
 async function currentVersion(session: Session, location: string): Promise<number> {
   const found = await session.get<{ schema: string | null; known: boolean }>(
-    "SELECT current_schema() AS schema, to_regclass(format('%I.cicd_schema', current_schema())) IS NOT NULL AS known",
+    `SELECT current_schema() AS schema, EXISTS (
+       SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'cicd_schema'
+     ) AS known`,
   );
   if (found === undefined || found.schema === null)
     throw new CicdError("STORE_UNREACHABLE", `The search_path names no existing schema in ${location}.`, {

@@ -1,0 +1,147 @@
+import { describe, expect, test } from "bun:test";
+import type { Lease } from "../../../src/run/records.ts";
+import { eventually } from "../../support/eventually.ts";
+import { newRun, plannedJob, planOf } from "../../support/plans.ts";
+import type { StoreUnderTest } from "../store.ts";
+import { attemptOf, claim, claimed, detail, finish, job, ONE_JOB, started, THREE_JOBS } from "./acts.ts";
+
+export function queueContract(under: StoreUnderTest): void {
+  describe("claims", () => {
+    test("take the jobs in queue order and record the attempt", async () => {
+      const { store, another } = under;
+      await store.createRun(newRun("a", THREE_JOBS));
+      const before = Date.now();
+      const lease = await claimed(store, { worker: "w", leaseMs: 5_000 });
+      expect(lease).toMatchObject({ runId: "a", jobId: "a-0", attempt: 1 });
+      const attempt = await attemptOf(another, lease);
+      expect(attempt).toMatchObject({ worker: "w", leaseToken: lease.token, outcome: null, startedAt: null });
+      expect(attempt.leaseUntil - attempt.assignedAt).toBe(5_000);
+      expect(Math.abs(attempt.assignedAt - before)).toBeLessThan(60_000);
+      expect(await job(another, "a", "left")).toMatchObject({ state: "assigned", attempt: 1 });
+      expect((await store.readEvents("a", 0, 100)).at(-1)).toMatchObject({
+        type: "job.assigned",
+        job: "left",
+        attempt: 1,
+        data: { worker: "w" },
+      });
+      expect((await claimed(another)).jobId).toBe("a-1");
+      expect(await claim(store)).toBeUndefined();
+    });
+
+    test("are limited to the scope", async () => {
+      const { store } = under;
+      await store.createRun(newRun("local", ONE_JOB, { mode: "local" }));
+      expect(await claim(store)).toBeUndefined();
+      await store.createRun(newRun("queued", ONE_JOB));
+      expect(await claim(store, { scope: { kind: "runs", runIds: [] } })).toBeUndefined();
+      expect(await claim(store, { scope: { kind: "runs", runIds: ["none"] } })).toBeUndefined();
+      expect(await claim(store, { scope: { kind: "runs", runIds: ["local"] } })).toMatchObject({
+        runId: "local",
+      });
+      expect(await claim(store)).toMatchObject({ runId: "queued" });
+      expect(await claim(store)).toBeUndefined();
+    });
+
+    test("go to the run that waits longest first", async () => {
+      const { store } = under;
+      const made = [await store.createRun(newRun("z", ONE_JOB))];
+      await eventually(async () => {
+        made.push(await store.createRun(newRun(crypto.randomUUID(), ONE_JOB)));
+        return made.at(-1)!.createdAt > made[0]!.createdAt;
+      });
+      made.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      for (const { id } of made) expect((await claimed(store)).runId).toBe(id);
+    });
+
+    test("never give one job to two: 500 jobs, 16 claimers, two connections", async () => {
+      const jobs = Array.from({ length: 100 }, (_, i) => plannedJob(`j${i}`));
+      await Promise.all([1, 2, 3, 4, 5].map((n) => under.store.createRun(newRun(`run-${n}`, planOf(jobs)))));
+      const stores = [under.store, under.another];
+      const taken: Lease[] = [];
+      await Promise.all(
+        Array.from({ length: 16 }, async (_, i) => {
+          for (;;) {
+            const lease = await claim(stores[i % 2]!, { worker: `w${i}` });
+            if (lease === undefined) return;
+            taken.push(lease);
+          }
+        }),
+      );
+      expect(taken).toHaveLength(500);
+      expect(new Set(taken.map(({ jobId }) => jobId)).size).toBe(500);
+      for (const n of [1, 2, 3, 4, 5]) {
+        const found = await detail(under.another, `run-${n}`);
+        expect(found.attempts).toHaveLength(100);
+        expect(found.jobs.every(({ state, attempt }) => state === "assigned" && attempt === 1)).toBe(true);
+      }
+    }, 30_000);
+
+    test("and cancels at the same time leave no job both claimed and canceled", async () => {
+      const jobs = Array.from({ length: 40 }, (_, i) => plannedJob(`j${i}`));
+      await under.store.createRun(newRun("a", planOf(jobs)));
+      const claims = Array.from({ length: 20 }, (_, i) => claim(i % 2 ? under.store : under.another));
+      const cancel = under.another.execute("a", { type: "request_cancel", actor: "me" });
+      const leases = (await Promise.all(claims)).filter((lease) => lease !== undefined);
+      expect((await cancel)?.kind).toBe("done");
+      const { jobs: rows, attempts } = await detail(under.store, "a");
+      expect(attempts).toHaveLength(leases.length);
+      for (const row of rows) {
+        const isClaimed = leases.some(({ jobId }) => jobId === row.id);
+        expect([row.state, row.cancelRequested]).toEqual(
+          isClaimed ? ["assigned", true] : ["canceled", false],
+        );
+      }
+    });
+  });
+
+  describe("leases", () => {
+    test("are live until they run out, and renewals extend them", async () => {
+      const { store, another } = under;
+      await store.createRun(newRun("a", ONE_JOB));
+      const lease = await claimed(store, { leaseMs: 30_000 });
+      expect(await another.isLeaseLive(lease)).toBe(true);
+      expect(await another.isLeaseLive({ ...lease, token: "x" })).toBe(false);
+      expect(await another.isLeaseLive({ ...lease, attempt: 2 })).toBe(false);
+      const { leaseUntil } = await attemptOf(store, lease);
+      expect(await another.renewLeases([lease], 90_000)).toEqual([
+        { lease, state: "held", cancelRequested: false },
+      ]);
+      expect((await attemptOf(store, lease)).leaseUntil).toBeGreaterThan(leaseUntil + 30_000);
+      await store.renewLeases([lease], 1);
+      await eventually(async () => !(await store.isLeaseLive(lease)));
+      expect(await another.findExpiredLeases()).toEqual([lease]);
+      expect(await store.renewLeases([], 1_000)).toEqual([]);
+    });
+
+    test("are answered one by one: held where the token matches and the attempt is unfinished", async () => {
+      const { store } = under;
+      await store.createRun(newRun("a", THREE_JOBS));
+      const [left, right] = [await started(store), await started(store)];
+      await finish(store, left);
+      const stranger = { ...right, token: "x" };
+      const answers = await under.another.renewLeases([left, right, stranger], 30_000);
+      expect(answers.map(({ lease, state }) => [lease, state])).toEqual([
+        [left, "lost"],
+        [right, "held"],
+        [stranger, "lost"],
+      ]);
+      expect(await store.isLeaseLive(left)).toBe(false);
+    });
+
+    test("of one worker are found and let run out; other workers keep theirs", async () => {
+      const { store, another } = under;
+      await store.createRun(newRun("a", THREE_JOBS));
+      const dead = await started(store, { worker: "dead" });
+      const alive = await started(store, { worker: "alive" });
+      expect((await another.findAttemptsOf("dead")).map(({ jobId, number }) => [jobId, number])).toEqual([
+        [dead.jobId, 1],
+      ]);
+      await another.expireLeasesOf("dead");
+      expect(await store.findExpiredLeases()).toEqual([dead]);
+      expect([await store.isLeaseLive(dead), await store.isLeaseLive(alive)]).toEqual([false, true]);
+      expect((await store.execute("a", { type: "reap", lease: dead }))?.kind).toBe("done");
+      expect(await store.findAttemptsOf("dead")).toEqual([]);
+      expect(await store.findAttemptsOf("alive")).toHaveLength(1);
+    });
+  });
+}
