@@ -72,9 +72,10 @@ class Clone {
   }
 
   async fetchTip(branch: string, signal: AbortSignal): Promise<Commit> {
-    const ref = `refs/heads/${branch}`;
+    // A flat name: a branch `x` of yesterday would be in the way of today's `x/y`.
+    const ref = `refs/tips/${shortHash(branch)}`;
     const depth = (await this.hasHistory()) ? [] : ["--depth=1"];
-    await this.fetch([...depth, "--no-tags"], [`+${ref}:${ref}`], signal);
+    await this.fetch([...depth, "--no-tags"], [`+refs/heads/${branch}:${ref}`], signal);
     await this.remember(depth.length === 0, signal);
     const commit = await readCommit(this.git, { cwd: this.directory }, ref, signal);
     if (commit !== undefined) return commit;

@@ -1,9 +1,10 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import type { ErrorCode } from "../errors/codes.ts";
+import { DISK_FULL_HINT } from "./io-error.ts";
 
 /** From git's words (in English: LC_ALL=C) to a code; the first match counts. */
 const CODES: readonly [RegExp, ErrorCode, string?][] = [
-  [/No space left on device|Disk quota exceeded/, "DISK_FULL"],
+  [/No space left on device|Disk quota exceeded/, "DISK_FULL", DISK_FULL_HINT],
   [
     /dubious ownership/,
     "GIT_FAILED",

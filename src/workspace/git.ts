@@ -40,11 +40,11 @@ export function createGit(inherited: Environment): Git {
   return async (call, signal) => {
     signal.throwIfAborted();
     const child = spawnGit(inherited, call);
-    const abort = () => child.kill();
+    const abort = () => endGroup(child.pid);
     signal.addEventListener("abort", abort, { once: true });
     try {
       const [stdout, stderr, status] = await Promise.all([
-        readUpTo(child.stdout, call.maxOutputBytes ?? Number.POSITIVE_INFINITY, () => child.kill()),
+        readUpTo(child.stdout, call.maxOutputBytes ?? Number.POSITIVE_INFINITY, abort),
         readUpTo(child.stderr, STDERR_KEPT_BYTES, () => {}),
         child.exited,
       ]);
@@ -70,6 +70,8 @@ function spawnGit(inherited: Environment, call: GitCall) {
       stdin: call.input === undefined ? "ignore" : Buffer.from(call.input),
       stdout: "pipe",
       stderr: "pipe",
+      // A session of its own: ssh finds no terminal to ask at, and both can be ended together.
+      detached: true,
     });
   } catch (error) {
     if (!hasErrno(error, "ENOENT", "EACCES")) throw error;
@@ -77,6 +79,15 @@ function spawnGit(inherited: Environment, call: GitCall) {
       hint: "Install git 2.31 or newer and see that it is on the PATH.",
       cause: error,
     });
+  }
+}
+
+/** Ends git and what it started (ssh, remote helpers), which would keep its pipes open. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGTERM");
+  } catch (error) {
+    if (!hasErrno(error, "ESRCH")) throw error;
   }
 }
 

@@ -1,5 +1,7 @@
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 
+export const DISK_FULL_HINT = "Free some space; `cicd gc` removes what is no longer needed.";
+
 /** True for a file-system error with this code (`ENOENT`, ...). */
 export function hasErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? "");
@@ -16,7 +18,7 @@ export function ioError(error: unknown, doing: string): unknown {
   const message = `${doing} failed: ${messageOf(error)}`;
   if (errno === "ENOSPC" || errno === "EDQUOT")
     return new CicdError("DISK_FULL", message, {
-      hint: "Free some space; `cicd gc` removes what is no longer needed.",
+      hint: DISK_FULL_HINT,
       cause: error,
     });
   if (errno === "EACCES" || errno === "EPERM" || errno === "EROFS")

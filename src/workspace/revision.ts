@@ -52,7 +52,7 @@ export async function resolveBranch(
   return ref;
 }
 
-/** What `-c` names: `HEAD`, a hash or its prefix, a tag or a branch, each with `~2` and `^1` after it. Throws GIT_REF_NOT_FOUND. */
+/** What `-c` names: `HEAD`, a hash or its prefix, a tag, a branch or a full ref, each with `~2` and `^1` after it. Throws GIT_REF_NOT_FOUND. */
 export async function resolveRevision(
   git: Git,
   place: GitPlace,
@@ -63,7 +63,7 @@ export async function resolveRevision(
   if (name !== "HEAD" && !isCommitHash(name) && !isRefName(name))
     throw notFound(`${JSON.stringify(text)} is not a valid commit.`);
   const candidates = [
-    ...(name === "HEAD" || isCommitHash(name) ? [name] : []),
+    ...(name === "HEAD" || name.startsWith("refs/") || isCommitHash(name) ? [name] : []),
     ...(name === "HEAD" ? [] : [`refs/tags/${name}`, `refs/heads/${name}`, `refs/remotes/origin/${name}`]),
   ];
   for (const candidate of candidates) {

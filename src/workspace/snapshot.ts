@@ -1,8 +1,9 @@
-import { rename } from "node:fs/promises";
+import { rename, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { CicdError } from "../errors/cicd-error.ts";
 import type { LayerPath } from "../run/workspace.ts";
 import type { Git } from "./git.ts";
-import { hasErrno, ioError } from "./io-error.ts";
+import { DISK_FULL_HINT, hasErrno, ioError } from "./io-error.ts";
 import { makeOpenDirectory } from "./open-permissions.ts";
 import { linkUnchangedFiles } from "./snapshot-base.ts";
 import {
@@ -13,6 +14,9 @@ import {
   snapshotPathOf,
 } from "./state-directory.ts";
 import { bareEnvironment, type TreeObjects } from "./tree-objects.ts";
+
+/** With less room a failed write means a full disk. */
+const FULL_BELOW_BYTES = 16 * 1024 * 1024;
 
 /**
  * Checks a tree out, once per tree hash, into `state.snapshots`, and returns the path. Directories are 0777 and files
@@ -32,7 +36,11 @@ export async function takeSnapshot(
     await using directory = await openTemporaryDirectory(state, "snapshot");
     const target = join(directory.path, "tree");
     const base = (await Bun.file(newest).exists()) ? await Bun.file(newest).text() : null;
-    await checkOut(git, state, source.objects, { directory: directory.path, target, base }, signal);
+    try {
+      await checkOut(git, state, source.objects, { directory: directory.path, target, base }, signal);
+    } catch (error) {
+      throw ioError(await diskFullOr(error, directory.path), "taking a snapshot");
+    }
     await moveIntoPlace(target, path);
   }
   await Bun.write(newest, source.objects.tree);
@@ -88,4 +96,12 @@ async function moveIntoPlace(from: string, to: string): Promise<void> {
   } catch (error) {
     if (!hasErrno(error, "ENOTEMPTY", "EEXIST")) throw ioError(error, "putting a snapshot into place");
   }
+}
+
+/** Git says only that it could not write a file; whether the disk was full shows while the half snapshot is there. */
+async function diskFullOr(error: unknown, directory: string): Promise<unknown> {
+  if (!(error instanceof CicdError) || !/unable to (write|create)/.test(error.message)) return error;
+  const { bavail, bsize, ffree, files } = await statfs(directory);
+  const full = bavail * bsize < FULL_BELOW_BYTES || (files > 0 && ffree === 0);
+  return full ? new CicdError("DISK_FULL", error.message, { hint: DISK_FULL_HINT, cause: error }) : error;
 }

@@ -18,7 +18,7 @@ export class TreeReader {
    * such file, it is a directory, or its name has a newline.
    */
   async readFile(path: string, signal: AbortSignal): Promise<string | undefined> {
-    if (path.includes("\n") || path === "") return undefined;
+    if (path.includes("\n") || path === "" || leavesTree(path)) return undefined;
     const input = `${this.objects.tree}:${path}\n`;
     const maxOutputBytes = MAX_FILE_BYTES + 200;
     const args = ["cat-file", "--batch", "--follow-symlinks"];
@@ -33,6 +33,7 @@ export class TreeReader {
   /** Paths of the files and links below a directory, sorted. */
   async listFiles(prefix: string, signal: AbortSignal): Promise<string[]> {
     const directory = prefix.replace(/\/+$/, "");
+    if (leavesTree(directory)) return [];
     const args = ["ls-tree", "-r", "-z", "--name-only", this.objects.tree];
     const { stdout } = await this.run(directory === "" ? args : [...args, "--", `${directory}/`], {}, signal);
     return records(stdout, "\0")
@@ -49,4 +50,8 @@ export class TreeReader {
     const environment = await bareEnvironment(directory.path, this.objects);
     return await this.git({ ...call, args, cwd: directory.path, environment }, signal);
   }
+}
+
+function leavesTree(path: string): boolean {
+  return path.startsWith("/") || path.split("/").some((part) => part === ".." || part === ".");
 }
