@@ -125,8 +125,8 @@ function checkNeed(
   const needed = jobs.get(name);
   if (needed === undefined) {
     if (need.values.optional === true) return;
-    const others = [...jobs.keys()].filter((other) => other !== job.name);
-    const hint = suggester.hint(name, others) ?? `add the job, or write { job: ${name}, optional: true }`;
+    const hint =
+      suggester.hint(name, jobs.keys(), job.name) ?? `add the job, or write { job: ${name}, optional: true }`;
     report.error("CONFIG_UNKNOWN_NEED", span, `there is no job "${name}"`, hint);
     return;
   }

@@ -18,7 +18,7 @@ export const MAX_ALIASES = 100;
 /** Nodes that aliases may add, counted as if each were written out. */
 export const MAX_ALIASED_NODES = 100_000;
 
-export const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
+const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
 const CORE_TAGS = new Set(["tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"]);
 
 /** yaml's document as nodes; undefined when a limit of SECURITY (depth, aliases) is exceeded, which is reported. */
@@ -35,7 +35,6 @@ export function convertYaml(
 
 class Converter {
   overLimit = false;
-  private aliases = 0;
   private aliasedNodes = 0;
   private readonly anchors = new Map<string, Node>();
   /** Of anchored nodes and what is above them: nodes and levels with aliases written out. */
@@ -107,7 +106,7 @@ class Converter {
       const earlier = map.entries.get(key);
       if (key === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN")
         merges.push({ node: value, span: keySpan });
-      else if (earlier !== undefined) this.duplicate(key, keySpan, earlier);
+      else if (earlier !== undefined) reportDuplicate(key, keySpan, earlier, this.report);
       else map.entries.set(key, { keySpan, value });
     }
     for (const merge of merges) this.merge(map, merge.node, merge.span);
@@ -123,26 +122,8 @@ class Converter {
       return this.report.error("CONFIG_WRONG_TYPE", span, "a key must be a text", 'write "name: value"');
     }
     const key = typeof value === "string" ? value : written || String(value);
-    if (FORBIDDEN_KEYS.has(key)) {
-      return this.report.error(
-        "CONFIG_FORBIDDEN_KEY",
-        span,
-        `the key "${key}" is never allowed`,
-        "choose another name",
-      );
-    }
+    if (isForbiddenKey(key, span, this.report)) return undefined;
     return key;
-  }
-
-  private duplicate(key: string, keySpan: Span, earlier: Entry): void {
-    const { line } = positionOf(this.source, earlier.keySpan.start);
-    const shown = key.length > 80 ? `${key.slice(0, 80)}…` : key;
-    this.report.error(
-      "CONFIG_DUPLICATE_KEY",
-      keySpan,
-      `"${shown}" stands here twice`,
-      `the first is on line ${line}`,
-    );
   }
 
   /** `<<: *a` or `<<: [*a, *b]`: adds what the mapping itself and earlier merges lack. */
@@ -158,15 +139,6 @@ class Converter {
   }
 
   private alias(name: string, span: Span, depth: number): Node {
-    if (++this.aliases > MAX_ALIASES) {
-      this.stop(
-        "CONFIG_TOO_MANY_ALIASES",
-        span,
-        `more than ${MAX_ALIASES} aliases`,
-        "put what jobs share under default:",
-      );
-      return { kind: "broken", span };
-    }
     const node = this.anchors.get(name);
     if (node === undefined) {
       this.report.error(
@@ -185,9 +157,15 @@ class Converter {
 
   private countAliased(nodes: number, span: Span): void {
     this.aliasedNodes += nodes;
-    if (this.aliasedNodes <= MAX_ALIASED_NODES || this.overLimit) return;
-    const message = `aliases expand to more than ${MAX_ALIASED_NODES} values`;
-    this.stop("CONFIG_TOO_MANY_ALIASES", span, message, "write out less, or use fewer aliases of aliases");
+    if (this.aliasedNodes <= MAX_ALIASED_NODES) return;
+    this.stop(() =>
+      this.report.error(
+        "CONFIG_TOO_MANY_ALIASES",
+        span,
+        `aliases expand to more than ${MAX_ALIASED_NODES} values`,
+        "write out less, or use fewer aliases of aliases",
+      ),
+    );
   }
 
   /** Counts a node as if its aliases were written out; anchored nodes inside are counted already. */
@@ -211,22 +189,12 @@ class Converter {
   }
 
   private tooDeep(span: Span): Node {
-    this.stop(
-      "CONFIG_TOO_DEEP",
-      span,
-      `nested deeper than ${MAX_DEPTH} levels`,
-      "no keyword needs that: flatten it",
-    );
+    this.stop(() => reportTooDeep(span, this.report));
     return { kind: "broken", span };
   }
 
-  private stop(
-    code: "CONFIG_TOO_DEEP" | "CONFIG_TOO_MANY_ALIASES",
-    span: Span,
-    message: string,
-    hint: string,
-  ): void {
-    if (!this.overLimit) this.report.error(code, span, message, hint);
+  private stop(tell: () => void): void {
+    if (!this.overLimit) tell();
     this.overLimit = true;
   }
 
@@ -254,4 +222,27 @@ class Converter {
 /** Stands for the value of `key:`; points at the key. */
 function nothing(keySpan: Span): Node {
   return { kind: "scalar", span: keySpan, value: null, written: "" };
+}
+
+export function reportTooDeep(span: Span, report: Report): undefined {
+  const message = `nested deeper than ${MAX_DEPTH} levels`;
+  return report.error("CONFIG_TOO_DEEP", span, message, "no keyword needs that: flatten it");
+}
+
+export function reportTooManyAliases(span: Span, report: Report): undefined {
+  const message = `more than ${MAX_ALIASES} aliases`;
+  return report.error("CONFIG_TOO_MANY_ALIASES", span, message, 'put what jobs share under "default:"');
+}
+
+/** Whether the key is one of those that can poison an object; then it is reported. */
+export function isForbiddenKey(key: string, span: Span, report: Report): boolean {
+  if (!FORBIDDEN_KEYS.has(key)) return false;
+  report.error("CONFIG_FORBIDDEN_KEY", span, `the key "${key}" is never allowed`, "choose another name");
+  return true;
+}
+
+export function reportDuplicate(key: string, span: Span, earlier: Entry, report: Report): void {
+  const { line } = positionOf(span.source, earlier.keySpan.start);
+  const shown = key.length > 80 ? `${key.slice(0, 80)}…` : key;
+  report.error("CONFIG_DUPLICATE_KEY", span, `"${shown}" stands here twice`, `the first is on line ${line}`);
 }

@@ -1,6 +1,6 @@
 import { readDocument } from "./document.ts";
 import { PIPELINE } from "./keywords.ts";
-import type { Entry, MapNode, Node } from "./node.ts";
+import type { Entry, ListNode, MapNode, Node } from "./node.ts";
 import { findKey, parsePath, type Segment } from "./override-path.ts";
 import type { ReadContext, Shape } from "./shape.ts";
 import { Report, type Source, type Span } from "./source.ts";
@@ -46,7 +46,7 @@ export function applyOverrides(
     if (segments === undefined)
       unknown(source, 0, path.length, "this is no path", "write it like default.image", context);
     else if (node !== undefined)
-      document = new Setter(source, segments, node, context).set(document, PIPELINE, 0);
+      document = new Setter(source, segments, node, context).set(document, PIPELINE, 0) ?? document;
   }
   return document;
 }
@@ -77,7 +77,7 @@ function shift(node: Node, source: Source, by: number): Node {
   return { kind: "map", span, entries };
 }
 
-/** Puts one value in. Mappings on the way are copied, never changed: an aliased one stands in other places too. */
+/** Puts one value in; undefined where the path leads nowhere, which is reported. Mappings on the way are copied, never changed: an aliased one stands in other places too. */
 class Setter {
   constructor(
     private readonly source: Source,
@@ -86,31 +86,28 @@ class Setter {
     private readonly context: ReadContext,
   ) {}
 
-  set(node: Node, shape: Shape<unknown>, at: number): Node {
+  set(node: Node, shape: Shape<unknown>, at: number): Node | undefined {
     if (at === this.segments.length) return this.value;
     const segment = this.segments[at]!;
     if (shape.item !== undefined && node.kind === "list") return this.setItem(node, shape.item, segment, at);
-    if (shape.child === undefined) return this.unknown(node, segment, undefined);
+    if (shape.child === undefined) return this.unknown(segment, []);
     const map = this.asMap(node, shape);
     const found = findKey(this.segments, at, map, shape);
-    if (found === undefined) return this.unknown(node, segment, shape.keys ?? map.entries.keys());
+    if (found === undefined) return this.unknown(segment, [...(shape.keys ?? map.entries.keys())]);
     const entry = map.entries.get(found.key);
     const keySpan = entry?.keySpan ?? this.spanOf(segment);
     const below = entry?.value ?? { kind: "map", span: keySpan, entries: new Map() };
     const value = this.set(below, shape.child(found.key)!, found.next);
+    if (value === undefined) return undefined;
     return { ...map, entries: new Map(map.entries).set(found.key, { keySpan, value }) };
   }
 
-  private setItem(node: Node & { kind: "list" }, item: Shape<unknown>, segment: Segment, at: number): Node {
+  private setItem(node: ListNode, item: Shape<unknown>, segment: Segment, at: number): Node | undefined {
     const index = /^\d{1,6}$/.test(segment.text) ? Number(segment.text) : -1;
     const old = node.items[index];
-    if (old === undefined)
-      return this.unknown(
-        node,
-        segment,
-        node.items.map((_, position) => String(position)),
-      );
-    return { ...node, items: node.items.with(index, this.set(old, item, at + 1)) };
+    if (old === undefined) return this.unknown(segment, [...node.items.keys()].map(String));
+    const value = this.set(old, item, at + 1);
+    return value === undefined ? undefined : { ...node, items: node.items.with(index, value) };
   }
 
   /** A scalar that stands for a mapping (`image: x` for `image: {name: x}`) becomes that mapping; nothing else does. */
@@ -123,16 +120,11 @@ class Setter {
     return { kind: "map", span: node.span, entries };
   }
 
-  private unknown(node: Node, segment: Segment, candidates: Iterable<string> | undefined): Node {
-    const { suggester } = this.context;
-    const names = [...(candidates ?? [])];
-    const hint =
-      suggester.hint(segment.text, names) ??
-      (names.length === 0
-        ? "the path goes too deep"
-        : `known here: ${names.slice(0, 12).join(", ")}${names.length > 12 ? ", ..." : ""}`);
+  private unknown(segment: Segment, names: string[]): undefined {
+    const few = `${names.slice(0, 12).join(", ")}${names.length > 12 ? ", ..." : ""}`;
+    const others = names.length === 0 ? "the path goes too deep" : `known here: ${few}`;
+    const hint = this.context.suggester.hint(segment.text, names) ?? others;
     unknown(this.source, segment.start, segment.end, `the path has no "${segment.text}"`, hint, this.context);
-    return node;
   }
 
   private spanOf(segment: Segment): Span {

@@ -1,4 +1,4 @@
-import { FORBIDDEN_KEYS, MAX_DEPTH } from "./convert-yaml.ts";
+import { isForbiddenKey, MAX_DEPTH, reportDuplicate } from "./convert-yaml.ts";
 import type { Entry, ListNode, MapNode, Node, ScalarNode } from "./node.ts";
 import {
   beginsPlain,
@@ -17,16 +17,20 @@ import {
   TAB,
   unquote,
 } from "./plain-scalar.ts";
-import type { Source, Span } from "./source.ts";
+import { Report, type Source, type Span } from "./source.ts";
 
 /**
  * Reads the part of YAML that most pipeline files keep to: block mappings and lists, one-line flow collections and
  * scalars, `|` texts, comments. Ten times faster than the full parser. Undefined for everything else and for every
- * mistake: then the full parser reads the text and reports. What it returns equals what the full parser would.
+ * mistake of syntax: then the full parser reads the text and reports. What it returns and reports (forbidden and
+ * duplicate keys) equals what the full parser would.
  */
-export function readPlainYaml(source: Source): Node | undefined {
+export function readPlainYaml(source: Source, report: Report): Node | undefined {
+  const own = new Report();
   try {
-    return new PlainReader(source).read();
+    const node = new PlainReader(source, own).read();
+    own.moveTo(report, source, 0);
+    return node;
   } catch (error) {
     if (error === NOT_PLAIN) return undefined;
     throw error;
@@ -41,13 +45,17 @@ class PlainReader {
   /** Its column from 0; -1 at the end of the text. */
   private indent = 0;
 
-  constructor(private readonly source: Source) {
+  constructor(
+    private readonly source: Source,
+    private readonly report: Report,
+  ) {
     this.text = source.text;
   }
 
   read(): Node {
     if (/[\r\ufeff]|^(?:---|\.\.\.|%)/m.test(this.text)) giveUp();
     this.nextLine(0);
+    if (this.isAtEnd()) return { kind: "scalar", span: this.span(0, 0), value: null, written: "" };
     if (this.indent !== 0) giveUp();
     const node = this.block(0, 1);
     return this.isAtEnd() ? node : giveUp();
@@ -116,8 +124,7 @@ class PlainReader {
       const key = this.key(keySpan);
       this.at = colon + 1;
       const value = this.value(indent, depth, keySpan, true);
-      if (entries.has(key)) giveUp();
-      entries.set(key, { keySpan, value });
+      this.add(entries, key, { keySpan, value });
       end = value.span.end;
     }
     if (this.indent > indent) giveUp();
@@ -152,7 +159,14 @@ class PlainReader {
     const written = this.text.slice(start, end);
     const code = written.charCodeAt(0);
     const key = code === DOUBLE_QUOTE || code === SINGLE_QUOTE ? unquote(written) : resolvePlain(written);
-    return typeof key !== "string" || key === "<<" || FORBIDDEN_KEYS.has(key) ? giveUp() : key;
+    return typeof key !== "string" || key === "<<" ? giveUp() : key;
+  }
+
+  private add(entries: Map<string, Entry>, key: string, entry: Entry): void {
+    if (isForbiddenKey(key, entry.keySpan, this.report)) return;
+    const earlier = entries.get(key);
+    if (earlier === undefined) entries.set(key, entry);
+    else reportDuplicate(key, entry.keySpan, earlier, this.report);
   }
 
   /** What follows the colon or dash before `at`: on this line, or indented below. Ends at the next line with content. */
@@ -254,8 +268,7 @@ class PlainReader {
       if (this.text.charCodeAt(this.at) !== COLON || this.text.charCodeAt(this.at + 1) !== SPACE) giveUp();
       this.at++;
       this.skipSpaces();
-      if (entries.has(key)) giveUp();
-      entries.set(key, { keySpan: keyNode.span, value: this.flowValue(depth + 1, true) });
+      this.add(entries, key, { keySpan: keyNode.span, value: this.flowValue(depth + 1, true) });
       this.separator(0x7d);
     }
     return { kind: "map", span: this.span(start, ++this.at), entries };

@@ -35,64 +35,61 @@ function findLineStarts(text: string): number[] {
   return starts;
 }
 
+interface Problem {
+  severity: Diagnostic["severity"];
+  code: DiagnosticCode;
+  span: Span;
+  message: string;
+  hint: string | undefined;
+}
+
 /** Collects the problems of one parse, at most `MAX_DIAGNOSTICS` of them in the result. */
 export class Report {
-  private readonly problems: { span: Span; diagnostic: Diagnostic }[] = [];
+  private readonly problems: Problem[] = [];
 
   get hasErrors(): boolean {
-    return this.problems.some(({ diagnostic }) => diagnostic.severity === "error");
+    return this.problems.some(({ severity }) => severity === "error");
   }
 
   error(code: DiagnosticCode, span: Span, message: string, hint?: string): undefined {
-    this.problems.push({ span, diagnostic: diagnosticAt("error", code, span, message, hint) });
-    return undefined;
+    this.problems.push({ severity: "error", code, span, message, hint });
   }
 
   warning(code: DiagnosticCode, span: Span, message: string, hint?: string): undefined {
-    this.problems.push({ span, diagnostic: diagnosticAt("warning", code, span, message, hint) });
-    return undefined;
+    this.problems.push({ severity: "warning", code, span, message, hint });
   }
 
   /** Hands every problem on, as one of a larger text in which this one begins at `offset`. */
   moveTo(other: Report, source: Source, offset: number): void {
-    for (const { span, diagnostic } of this.problems) {
-      const moved = { source, start: span.start + offset, end: span.end + offset };
-      other[diagnostic.severity](diagnostic.code, moved, diagnostic.message, diagnostic.hint);
+    for (const problem of this.problems) {
+      const span = { source, start: problem.span.start + offset, end: problem.span.end + offset };
+      other.problems.push({ ...problem, span });
     }
   }
 
   /** By position: the main file's first, then those of each override in their order. */
   sorted(sources: Source[]): Diagnostic[] {
     const order = new Map(sources.map((source, index) => [source, index]));
-    const sorted = this.problems
-      .sort(
-        (a, b) =>
-          (order.get(a.span.source) ?? 0) - (order.get(b.span.source) ?? 0) || a.span.start - b.span.start,
-      )
-      .map(({ diagnostic }) => diagnostic);
-    const first = sorted[MAX_DIAGNOSTICS];
-    if (first === undefined) return sorted;
-    const rest = sorted.length - MAX_DIAGNOSTICS;
-    const note: Diagnostic = {
-      ...first,
-      code: "CONFIG_TOO_MANY_PROBLEMS",
+    const rank = ({ span }: Problem) => order.get(span.source) ?? 0;
+    const sorted = [...this.problems].sort((a, b) => rank(a) - rank(b) || a.span.start - b.span.start);
+    const diagnostics = sorted.slice(0, MAX_DIAGNOSTICS).map(toDiagnostic);
+    const next = sorted[MAX_DIAGNOSTICS];
+    if (next === undefined) return diagnostics;
+    const message = `${sorted.length - MAX_DIAGNOSTICS} more problems from here on are not shown`;
+    const note: Problem = {
+      ...next,
       severity: "error",
-      message: `${rest} more problems from here on are not shown`,
+      code: "CONFIG_TOO_MANY_PROBLEMS",
+      message,
+      hint: undefined,
     };
-    delete note.hint;
-    return [...sorted.slice(0, MAX_DIAGNOSTICS), note];
+    return [...diagnostics, toDiagnostic(note)];
   }
 }
 
 export const MAX_DIAGNOSTICS = 1000;
 
-function diagnosticAt(
-  severity: Diagnostic["severity"],
-  code: DiagnosticCode,
-  span: Span,
-  message: string,
-  hint: string | undefined,
-): Diagnostic {
+function toDiagnostic({ severity, code, span, message, hint }: Problem): Diagnostic {
   const { source } = span;
   const start = Math.min(span.start, source.text.length);
   const newline = source.text.indexOf("\n", start);

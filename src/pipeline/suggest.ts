@@ -5,17 +5,16 @@ const COMPARISON_BUDGET = 20_000;
 export class Suggester {
   private budget = COMPARISON_BUDGET;
 
-  /** The nearest candidate within a third of the word's length, ignoring case; ties: the first. */
-  nearest(word: string, candidates: Iterable<string>): string | undefined {
-    if (word.length > 64) return undefined;
+  /** The nearest candidate within a third of the word's length, ignoring case and without `except`; ties: the first. */
+  nearest(word: string, candidates: Iterable<string>, except?: string): string | undefined {
+    if (word.length > 64 || this.budget <= 0) return undefined;
     const limit = word.length < 3 ? 0 : Math.floor(word.length / 3);
     const lower = word.toLowerCase();
     let best: string | undefined;
     let bestDistance = limit + 1;
     for (const candidate of candidates) {
-      if (this.budget <= 0) break;
-      if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
-      this.budget--;
+      if (candidate === except || Math.abs(candidate.length - word.length) >= bestDistance) continue;
+      if (this.budget-- <= 0) break;
       const distance = editDistance(lower, candidate.toLowerCase());
       if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
     }
@@ -23,8 +22,8 @@ export class Suggester {
   }
 
   /** `did you mean "x"?`, or undefined. */
-  hint(word: string, candidates: Iterable<string>): string | undefined {
-    const nearest = this.nearest(word, candidates);
+  hint(word: string, candidates: Iterable<string>, except?: string): string | undefined {
+    const nearest = this.nearest(word, candidates, except);
     return nearest === undefined ? undefined : `did you mean "${nearest}"?`;
   }
 }

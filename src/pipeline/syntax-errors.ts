@@ -38,10 +38,15 @@ const MESSAGES: Partial<Record<YAMLError["code"], { message: string; hint: strin
 };
 
 /** Reports each error of yaml, one per line of the text: what follows on the same line is a consequence of the first. */
-export function reportSyntaxErrors(document: Document.Parsed, source: Source, report: Report): void {
+export function reportSyntaxErrors(
+  errors: readonly YAMLError[],
+  document: Document.Parsed,
+  source: Source,
+  report: Report,
+): void {
   let reported = 0;
   let lineEnd = -1;
-  for (const error of [...document.errors].sort((a, b) => a.pos[0] - b.pos[0])) {
+  for (const error of [...errors].sort((a, b) => a.pos[0] - b.pos[0])) {
     const { start, end, message, hint } = explain(error, document, source.text);
     if (start <= lineEnd && reported > 0) continue;
     const newline = source.text.indexOf("\n", start);

@@ -1,0 +1,115 @@
+import { describe, expect, test } from "bun:test";
+import Ajv2020 from "ajv/dist/2020";
+import { parse } from "yaml";
+import { pipelineJsonSchema } from "../../src/pipeline/json-schema.ts";
+import { KEYWORDS } from "../../src/pipeline/keywords.ts";
+import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
+import { goldenCases } from "./golden.ts";
+
+const schema = pipelineJsonSchema();
+const validate = new Ajv2020({ allowUnionTypes: true, strict: true, strictTypes: false }).compile(schema);
+
+/** Problems that no schema of single values can see. */
+const BEYOND_A_SCHEMA = new Set([
+  "CONFIG_DUPLICATE_KEY",
+  "CONFIG_MISSING_IMAGE",
+  "CONFIG_UNKNOWN_STAGE",
+  "CONFIG_UNKNOWN_NEED",
+  "CONFIG_NEED_LATER_STAGE",
+  "CONFIG_CYCLE",
+  "CONFIG_TOO_DEEP",
+  "CONFIG_TOO_MANY_ALIASES",
+  "CONFIG_TOO_MANY_JOBS",
+  "CONFIG_INVALID_IMAGE",
+  "CONFIG_INVALID_DURATION",
+  "CONFIG_FORBIDDEN_KEY",
+]);
+const BEYOND_BY_NAME = new Set(["script-too-nested", "key-that-is-a-list", "merge-of-a-list"]);
+
+/** What an editor sees of a text: aliases and merges resolved. */
+function dataOf(text: string): unknown {
+  return parse(text.replace(/^\ufeff/, ""), {
+    merge: true,
+    uniqueKeys: false,
+    maxAliasCount: 1e6,
+    logLevel: "error",
+  });
+}
+
+describe("the JSON Schema", () => {
+  for (const { name, text } of goldenCases()) {
+    const { pipeline, diagnostics } = parsePipeline(text, { file: name });
+    const codes = diagnostics.map(({ code }) => code);
+    if (pipeline === undefined && (codes.includes("CONFIG_SYNTAX") || BEYOND_BY_NAME.has(name))) continue;
+    const structural = codes.some((code) => !BEYOND_A_SCHEMA.has(code));
+    if (pipeline === undefined && !structural) continue;
+    const data = dataOf(text);
+    if (pipeline !== undefined) {
+      test(`accepts ${name}`, () => {
+        expect(validate(stringKeys(data)) ? [] : validate.errors).toEqual([]);
+      });
+    } else {
+      test(`refuses ${name}`, () => expect(validate(stringKeys(data))).toBe(false));
+    }
+  }
+
+  test("knows the keys that the parser knows, each with a description", () => {
+    const { jobs, default: defaults } = properties(schema);
+    const job = jobs.additionalProperties;
+    const inJob = properties(job);
+    const lastAlternative = (value: Schema) => value.anyOf!.at(-1)!;
+    const seen = {
+      pipeline: Object.keys(properties(schema)),
+      job: Object.keys(inJob),
+      default: Object.keys(properties(defaults)),
+      image: Object.keys(properties(lastAlternative(inJob.image))),
+      artifacts: Object.keys(properties(inJob.artifacts)),
+      retry: Object.keys(properties(lastAlternative(inJob.retry))),
+      need: Object.keys(properties(lastAlternative(inJob.needs.items))),
+    };
+    expect(seen).toEqual(KEYWORDS as unknown as typeof seen);
+    for (const value of [...Object.values(properties(schema)), ...Object.values(inJob)]) {
+      expect(String(value.description).length).toBeGreaterThan(10);
+    }
+  });
+
+  test("lets an unknown key of each kind fail, as the parser does", () => {
+    const base = { name: "x", jobs: { a: { stage: "build", script: "ls", image: "busybox" } } };
+    const job = base.jobs.a;
+    const places: Record<string, unknown> = {
+      pipeline: { ...base, zzz: 1 },
+      job: { ...base, jobs: { a: { ...job, zzz: 1 } } },
+      default: { ...base, default: { zzz: 1 } },
+      image: { ...base, jobs: { a: { ...job, image: { name: "x", zzz: 1 } } } },
+      artifacts: { ...base, jobs: { a: { ...job, artifacts: { paths: ["x"], zzz: 1 } } } },
+      retry: { ...base, jobs: { a: { ...job, retry: { max: 1, zzz: 1 } } } },
+      need: { ...base, jobs: { a: { ...job, needs: [{ job: "b", optional: true, zzz: 1 }] } } },
+    };
+    expect(Object.keys(places)).toEqual(Object.keys(KEYWORDS));
+    expect(validate(base)).toBe(true);
+    for (const data of Object.values(places)) {
+      expect(validate(data)).toBe(false);
+      const { diagnostics } = parsePipeline(JSON.stringify(data), { file: "x" });
+      expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
+        'CONFIG_UNKNOWN_KEY unknown key "zzz"',
+      ]);
+    }
+  });
+});
+
+interface Schema {
+  properties?: Record<string, Schema>;
+  anyOf?: Schema[];
+  description?: unknown;
+  [keyword: string]: unknown;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a schema is walked here, whatever is in it
+function properties(value: any): Record<string, any> {
+  return value.properties;
+}
+
+/** JSON knows text keys only. */
+function stringKeys(data: unknown): unknown {
+  return JSON.parse(JSON.stringify(data));
+}

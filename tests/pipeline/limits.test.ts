@@ -1,0 +1,129 @@
+import { describe, expect, test } from "bun:test";
+import { MAX_JOBS } from "../../src/pipeline/keywords.ts";
+import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
+import { MAX_DIAGNOSTICS } from "../../src/pipeline/source.ts";
+import { createPlan } from "../../src/plan/create-plan.ts";
+
+/** The result and how many milliseconds it took. */
+function timed(text: string) {
+  const started = performance.now();
+  const result = parsePipeline(text, { file: "big.yml" });
+  return {
+    ...result,
+    codes: result.diagnostics.map(({ code }) => code),
+    tookMs: performance.now() - started,
+  };
+}
+
+function manyJobs(count: number): string {
+  const stages = ["build", "test", "deploy"];
+  const jobs = Array.from(
+    { length: count },
+    (_, index) => `  job-${index}:
+    stage: ${stages[index % 3]}
+    script:
+      - echo ${index}
+      - make test
+    variables: { NUMBER: ${index}, NAME: "n" }
+    artifacts: { paths: [dist/${index}] }
+    timeout: 5m
+`,
+  );
+  return `name: big\ndefault: { image: busybox }\njobs:\n${jobs.join("")}`;
+}
+
+describe("limits", () => {
+  test("a file of more than 1 MiB is refused, counted in bytes", () => {
+    const { codes } = timed(`name: x\n# ${"é".repeat(600_000)}\n`);
+    expect(codes).toEqual(["CONFIG_TOO_LARGE"]);
+  });
+
+  test("a comment that fills the allowed MiB is fine", () => {
+    const head = "name: x\njobs: { a: { stage: build, image: busybox, script: ls } }\n# ";
+    expect(timed(head + "x".repeat(1024 * 1024 - head.length)).pipeline?.jobs.length).toBe(1);
+  });
+
+  const NASTY: Record<string, string> = {
+    "100,000 open brackets": "[".repeat(100_000),
+    "100,000 open braces": "{".repeat(100_000),
+    "100,000 nested one-line mappings": "{a: ".repeat(100_000),
+    "100,000 nested dashes": "- ".repeat(100_000),
+    "100,000 question marks": "? ".repeat(100_000),
+    "brackets in keys": "a: [".repeat(50_000),
+    "a staircase of keys": Array.from({ length: 1000 }, (_, level) => `${" ".repeat(level)}a:\n`).join(""),
+    "100,000 aliases": `[&a x${", *a".repeat(100_000)}]`,
+    "ten levels of ten aliases": `name: x\na: &a [x]\n${[..."bcdefghijk"].map((letter, index) => `${letter}: &${letter} [${`*${"abcdefghij"[index]},`.repeat(9)}]\n`).join("")}`,
+    "merges of merges": `a0: &a0 {k: v}\n${Array.from({ length: 60 }, (_, index) => `a${index + 1}: &a${index + 1}\n  <<: [*a${index}]\n  k${index}: v\n`).join("")}`,
+  };
+  for (const [name, text] of Object.entries(NASTY)) {
+    test(`${name} give an error within a second`, () => {
+      const { pipeline, diagnostics, tookMs } = timed(text);
+      expect(pipeline).toBeUndefined();
+      expect(diagnostics.length).toBeGreaterThan(0);
+      expect(tookMs).toBeLessThan(1000);
+    });
+  }
+
+  test("64 levels are allowed, 65 are not", () => {
+    const nested = (levels: number) => `name: x\ny: ${"[".repeat(levels - 1)}1${"]".repeat(levels - 1)}\n`;
+    expect(timed(nested(63)).codes).not.toContain("CONFIG_TOO_DEEP");
+    expect(timed(nested(65)).codes).toEqual(["CONFIG_TOO_DEEP"]);
+  });
+
+  test("an alias cannot deepen what stands below it beyond the limit", () => {
+    const half = `${"[".repeat(40)}1${"]".repeat(40)}`;
+    expect(timed(`a: &a ${half}\nb: ${"[".repeat(40)}*a${"]".repeat(40)}\n`).codes).toEqual([
+      "CONFIG_TOO_DEEP",
+    ]);
+  });
+
+  test("more than 10,000 jobs are refused at the first one too many", () => {
+    const jobs = Array.from(
+      { length: MAX_JOBS + 1 },
+      (_, index) => `  j${index}: { stage: build, script: ls }\n`,
+    );
+    const { diagnostics } = timed(`name: x\ndefault: { image: busybox }\njobs:\n${jobs.join("")}`);
+    expect(diagnostics.map(({ code, line }) => [code, line])).toEqual([
+      ["CONFIG_TOO_MANY_JOBS", MAX_JOBS + 4],
+    ]);
+  });
+
+  test("of thousands of problems the first thousand are reported, within a second", () => {
+    const jobs = Array.from(
+      { length: 5000 },
+      (_, index) => `  j${index}: { stage: biuld, script: ls, needs: [x${index}] }\n`,
+    );
+    const { codes, tookMs } = timed(`name: x\ndefault: { image: busybox }\njobs:\n${jobs.join("")}`);
+    expect(codes.length).toBe(MAX_DIAGNOSTICS + 1);
+    expect(codes.at(-1)).toBe("CONFIG_TOO_MANY_PROBLEMS");
+    expect(tookMs).toBeLessThan(1000);
+  });
+
+  test("a chain of 10,000 needs is no problem, and a circle of them is one", () => {
+    const chain = (last: string) =>
+      `name: x\ndefault: { image: busybox }\njobs:\n${Array.from({ length: MAX_JOBS }, (_, index) => `  j${index}: { stage: build, script: ls, needs: [${index + 1 < MAX_JOBS ? `j${index + 1}` : last}] }\n`).join("")}`;
+    expect(timed(chain("")).codes).toEqual([]);
+    expect(timed(chain("j0")).codes).toEqual(["CONFIG_CYCLE"]);
+  });
+});
+
+describe("speed", () => {
+  /** The best of several, so that other load on the machine does not count. */
+  function bestMs(count: number): number {
+    const text = manyJobs(count);
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 8; round++) {
+      const started = performance.now();
+      const { pipeline } = parsePipeline(text, { file: "big.yml" });
+      createPlan(pipeline!, {});
+      best = Math.min(best, performance.now() - started);
+    }
+    return best;
+  }
+
+  test("a file of 500 jobs is parsed and planned in 40 ms, and one of 4,000 in about eight times as long", () => {
+    const few = bestMs(500);
+    expect(few).toBeLessThan(40);
+    expect(bestMs(4000)).toBeLessThan(few * 8 * 3);
+  });
+});
