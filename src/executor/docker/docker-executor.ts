@@ -1,5 +1,8 @@
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
+import { canceledResult, failedResult } from "../attempt/result.ts";
+import { settledExecution } from "../attempt/settled-execution.ts";
+import { stopReason } from "../attempt/supervision.ts";
 import { environmentProblem } from "../script/environment.ts";
 import { makeArchive, packLayers } from "./archives.ts";
 import { type DockerConnection, type Engine, openEngine } from "./connection.ts";
@@ -15,11 +18,8 @@ import { DockerExecution, type JobContainer } from "./execution.ts";
 import { type ImageFacts, ImagePullError, JobImages } from "./images.ts";
 import { readAttemptLabels, sameAttempt } from "./labels.ts";
 import { JobNetworks } from "./network.ts";
-import { canceledResult, failed } from "./outcome.ts";
 import { removeAttempt } from "./removal.ts";
-import { settledExecution } from "./settled-execution.ts";
 import { searchPathOf } from "./shell-search.ts";
-import { stopReason } from "./supervision.ts";
 import { sweepInstance } from "./sweep.ts";
 import { findWorkspaceMode, forgetWorkspaceModes } from "./workspace-mode.ts";
 import { makeWorkspace, type PreparedWorkspace, type WorkspaceMode } from "./workspace-volumes.ts";
@@ -72,7 +72,7 @@ export class DockerExecutor implements Executor {
   async start(spec: AttemptSpec, signal: AbortSignal): Promise<Execution> {
     const problem =
       environmentProblem(spec.environment) ?? (spec.job.image ? undefined : "The job has no image.");
-    if (problem !== undefined) return settledExecution(failed("config_error", null, problem));
+    if (problem !== undefined) return settledExecution(failedResult("config_error", null, problem));
     const { engine } = await this.#open();
     try {
       return await this.#createAndLaunch(spec, signal);
@@ -82,7 +82,7 @@ export class DockerExecutor implements Executor {
       await removeAttempt(engine, spec.name);
       if (signal.aborted) return settledExecution(canceledResult(null));
       if (error instanceof ImagePullError) {
-        return settledExecution(failed("image_pull_failure", null, error.message));
+        return settledExecution(failedResult("image_pull_failure", null, error.message));
       }
       if (/mount/i.test(String(error))) await this.#forgetMode();
       throw error instanceof CicdError ? error : engineError(error, "run the job", engine.host);

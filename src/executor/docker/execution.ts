@@ -1,19 +1,24 @@
 import { messageOf } from "../../errors/cicd-error.ts";
 import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor.ts";
 import type { ArtifactSink } from "../../run/workspace.ts";
+import {
+  AFTER_TIMEOUT_MS,
+  canceledResult,
+  failedResult,
+  withAfterWarning,
+  withWarning,
+} from "../attempt/result.ts";
+import { type Ending, stopReason, supervise } from "../attempt/supervision.ts";
 import { type AfterMarker, putMarker, readMarker } from "./after-marker.ts";
 import { type Attachment, attach } from "./attach.ts";
 import { collectFrom } from "./collect.ts";
 import type { Engine } from "./connection.ts";
+import { containerResult } from "./container-result.ts";
 import { ask } from "./engine-error.ts";
 import { LogStream } from "./log-stream.ts";
-import { canceledResult, failed, resultOf } from "./outcome.ts";
 import { removeAttempt } from "./removal.ts";
+import { type ContainerState, runningContainer } from "./running-container.ts";
 import { imageHasShell } from "./shell-search.ts";
-import { type ContainerState, type Ending, stopReason, supervise } from "./supervision.ts";
-
-/** As GitLab's runner gives it. */
-const AFTER_TIMEOUT_MS = 5 * 60_000;
 
 /** What an execution needs to know of its container. */
 export interface JobContainer {
@@ -49,7 +54,7 @@ export class DockerExecution implements Execution {
     this.#signal = signal;
     this.logs = new LogStream(engine, container.id, { offset: spec.logOffset, fromFile });
     this.result = begin(this)
-      .catch((error) => failed("runner_system_failure", null, messageOf(error)))
+      .catch((error) => failedResult("runner_system_failure", null, messageOf(error)))
       .finally(() => (this.#detached ? this.logs.close() : this.logs.complete()));
   }
 
@@ -107,6 +112,7 @@ export class DockerExecution implements Execution {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#detached) return;
+    this.kill();
     this.#removal ??= removeAttempt(this.#engine, this.#spec.name).catch((error) => {
       this.#removal = undefined;
       throw error;
@@ -119,7 +125,7 @@ export class DockerExecution implements Execution {
     const { timeoutMs, graceMs, afterScript } = { ...this.#spec, afterScript: this.#spec.job.afterScript };
     const ending = await this.#follow(attachment, { timeoutMs, graceMs }, this.#signal);
     if (ending.detached) return canceledResult(null);
-    const result = resultOf(ending, {
+    const result = containerResult(ending, {
       image: this.#spec.job.image?.name ?? "",
       timeoutMs,
       memoryLimited: this.#container.memoryLimited,
@@ -134,7 +140,7 @@ export class DockerExecution implements Execution {
   /** Whatever happens to `after_script`, the result stays the main script's; at most a warning joins its message. */
   async #runAfter(marker: AfterMarker, isStarted: boolean): Promise<ExecutionResult> {
     const { result } = marker;
-    if (this.#mustNotContinue()) return result;
+    if (this.#mustNotContinue()) return this.#detached ? canceledResult(null) : result;
     try {
       const limits = { timeoutMs: AFTER_TIMEOUT_MS, graceMs: this.#spec.graceMs };
       let attachment: Attachment | undefined;
@@ -145,9 +151,13 @@ export class DockerExecution implements Execution {
       // A cancel has had its effect: after_script is what runs after it.
       const signal = result.status === "canceled" ? new AbortController().signal : this.#signal;
       const ending = await this.#follow(attachment, limits, signal);
-      return { ...result, message: withWarning(result.message, ending) };
+      if (ending.detached) return canceledResult(null);
+      return withAfterWarning(result, {
+        exitCode: ending.state?.ExitCode ?? null,
+        stoppedBy: ending.stoppedBy,
+      });
     } catch (error) {
-      return { ...result, message: join(result.message, `after_script could not run: ${messageOf(error)}`) };
+      return withWarning(result, `after_script could not run: ${messageOf(error)}`);
     }
   }
 
@@ -163,17 +173,18 @@ export class DockerExecution implements Execution {
     attachment: Attachment | undefined,
     limits: { timeoutMs: number; graceMs: number },
     signal: AbortSignal,
-  ): Promise<Ending> {
+  ): Promise<Ending<ContainerState | null>> {
+    const waiting = new AbortController();
     const ended = Promise.withResolvers<void>();
     this.logs.push({ attachment, ended: ended.promise });
     try {
-      const ending = await supervise(this.#engine, this.#container.id, limits, {
-        stop: signal,
-        kill: this.#killing.signal,
-      });
+      const running = runningContainer(this.#engine, this.#container.id, waiting.signal);
+      const signals = { stop: signal, kill: this.#killing.signal };
+      const ending = await supervise(running, limits, signals);
       this.#detached = ending.detached;
       return ending;
     } finally {
+      waiting.abort();
       ended.resolve();
     }
   }
@@ -193,16 +204,4 @@ async function startAttached(engine: Engine, containerId: string): Promise<Attac
     attachment?.close();
     throw error;
   }
-}
-
-function withWarning(message: string | null, { state, stoppedBy, detached }: Ending): string | null {
-  if (detached) return message;
-  if (stoppedBy === "timeout")
-    return join(message, "after_script ran longer than 5 minutes and was stopped.");
-  if (state === null || state.ExitCode === 0 || stoppedBy !== null) return message;
-  return join(message, `after_script ended with exit code ${state.ExitCode}.`);
-}
-
-function join(message: string | null, warning: string): string {
-  return message === null ? warning : `${message}\n${warning}`;
 }

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
+import { settlesWithin } from "../attempt/deadline.ts";
 import type { Attachment } from "./attach.ts";
 import { callEngine, type Engine } from "./connection.ts";
-import { settlesWithin } from "./deadline.ts";
 import { readFrames, skipBytes } from "./frames.ts";
 
 const RECONNECT_MS = 200;

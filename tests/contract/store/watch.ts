@@ -56,7 +56,7 @@ async function changeSeenBySomebodyElse(store: Store): Promise<void> {
   await eventually(() => seen > 0);
 }
 
-/** Until no hint has come for three looks in a row. */
+/** Until no hint has come for two looks in a row, longer apart in total than a poll. */
 async function settled(hints: { own: number; others: number }): Promise<void> {
   let last = "";
   let quiet = 0;
@@ -65,8 +65,8 @@ async function settled(hints: { own: number; others: number }): Promise<void> {
       const now = JSON.stringify(hints);
       quiet = now === last ? quiet + 1 : 0;
       last = now;
-      return quiet >= 3;
+      return quiet >= 2;
     },
-    { everyMs: 100 },
+    { everyMs: 60 },
   );
 }
