@@ -135,14 +135,11 @@ class Collector {
   private async sweepObjects(): Promise<number> {
     let count = await this.sweep(this.state.objects, new Set(), this.options.olderThanMs);
     for (const repository of await readdir(this.state.objects, { withFileTypes: true })) {
-      if (!repository.isDirectory()) continue;
-      for (const fan of await readdir(join(this.state.objects, repository.name))) {
+      const path = join(this.state.objects, repository.name);
+      if (!repository.isDirectory() || (await this.isOld(path, this.options.olderThanMs))) continue;
+      for (const fan of await readdir(path)) {
         if (!/^[0-9a-f]{2}$/.test(fan)) continue;
-        count += await this.sweep(
-          join(this.state.objects, repository.name, fan),
-          new Set(),
-          this.options.olderThanMs,
-        );
+        count += await this.sweep(join(path, fan), new Set(), this.options.olderThanMs);
       }
     }
     return count;

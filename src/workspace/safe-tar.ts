@@ -38,14 +38,12 @@ export async function* readTar(
     for await (const entry of parser) {
       selection.count();
       const path = cleanEntryPath(selection.toPath(entry.header.name));
-      if (path !== "" && selection.accept(path)) yield toEntry(path, entry, selection.toPath);
+      if (path !== "" && selection.accept(path)) yield toEntry(path, entry, selection.toPath, pump);
       entry.resume();
     }
     await pump.done;
   } catch (error) {
-    if (pump.sourceError !== undefined) throw pump.sourceError;
-    if (error instanceof CicdError) throw error;
-    throw new CicdError("ARCHIVE_REFUSED", `The archive is damaged: ${messageOf(error)}.`, { cause: error });
+    throw pump.causeOf(error);
   } finally {
     parser.destroy(null);
   }
@@ -54,7 +52,7 @@ export async function* readTar(
 /** What the parser yields: the entry's bytes as a stream, with its header. */
 type Entry = Extract extends AsyncIterable<infer Source> ? Source : never;
 
-function toEntry(path: string, entry: Entry, toPath: (name: string) => string): TarEntry {
+function toEntry(path: string, entry: Entry, toPath: (name: string) => string, pump: Pump): TarEntry {
   const { header } = entry;
   const type: string | null | undefined = header.type;
   switch (type) {
@@ -70,10 +68,24 @@ function toEntry(path: string, entry: Entry, toPath: (name: string) => string): 
         kind: "file",
         path,
         ...fileFacts(path, header),
-        content: entry as unknown as AsyncIterable<Uint8Array>,
+        content: readContent(entry, pump),
       };
     default:
       throw refused(path, `it is a ${type ?? "entry of unknown kind"}`);
+  }
+}
+
+/** The bytes of one file, all of them or an error. */
+async function* readContent(entry: Entry, pump: Pump): AsyncGenerator<Uint8Array> {
+  let left = entry.header.size;
+  try {
+    for await (const chunk of entry as unknown as AsyncIterable<Uint8Array>) {
+      left -= chunk.length;
+      yield chunk;
+    }
+    if (left !== 0) throw new Error("it ends inside a file");
+  } catch (error) {
+    throw pump.causeOf(error);
   }
 }
 
@@ -100,6 +112,13 @@ class Pump {
   constructor(source: AsyncIterable<Uint8Array>, parser: Extract) {
     this.done = this.feed(source, parser);
     this.done.catch(() => {});
+  }
+
+  /** What to throw for an error of the parser: the stream's own error, if that came first. */
+  causeOf(error: unknown): unknown {
+    if (this.sourceError !== undefined) return this.sourceError;
+    if (error instanceof CicdError) return error;
+    return new CicdError("ARCHIVE_REFUSED", `The archive is damaged: ${messageOf(error)}.`, { cause: error });
   }
 
   private async feed(source: AsyncIterable<Uint8Array>, parser: Extract): Promise<void> {

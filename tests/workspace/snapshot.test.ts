@@ -174,7 +174,7 @@ test("an aborted snapshot leaves nothing", async () => {
 test("a full disk is named, and leaves nothing half", async () => {
   await makeRepository(
     repo,
-    Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`f${at}`, "x".repeat(100_000)])),
+    Object.fromEntries(Array.from({ length: 40 }, (_, at) => [`f${at}`, `${at}${"x".repeat(100_000)}`])),
   );
   const small = join(fixture.root, "small");
   mkdirSync(small);

@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { collectGarbage } from "../../src/workspace/collect-garbage.ts";
+import { lockFile } from "../../src/workspace/file-lock.ts";
+import { createLayerStore } from "../../src/workspace/layers.ts";
+import { snapshotPathOf } from "../../src/workspace/state-directory.ts";
+import { type Fixture, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const NOTHING = { snapshots: 0, layers: 0, blobs: 0, clones: 0, objects: 0, temporary: 0, bytes: 0 };
+
+let fixture: Fixture;
+beforeEach(async () => {
+  fixture = await makeFixture();
+});
+afterEach(() => fixture[Symbol.dispose]());
+
+async function makeLayer(files: Record<string, string>) {
+  const directory = join(fixture.root, "workspace", crypto.randomUUID());
+  await writeFiles(directory, files);
+  await using sink = await createLayerStore(fixture.state).openSink();
+  await sink.addDirectory(directory, { accept: () => true });
+  const { layer, artifacts } = await sink.commit();
+  return { layer: layer!, blobs: artifacts.map(({ sha256 }) => sha256) };
+}
+
+async function makeSnapshot(name: string, text: string): Promise<string> {
+  const repo = await makeRepository(join(fixture.root, name), { a: text });
+  await writeFiles(repo, { untracked: text });
+  const source = await fixture.sources.open({ repo }, never);
+  await source.takeSnapshot(never);
+  return source.source.tree;
+}
+
+function collect(
+  kept: { trees?: string[]; layers?: string[]; blobs?: string[] },
+  options: { now?: number; dryRun?: boolean } = {},
+) {
+  const references = { trees: new Set(kept.trees), layers: new Set(kept.layers), blobs: new Set(kept.blobs) };
+  const now = options.now ?? Date.now() + 8 * DAY_MS;
+  return collectGarbage(
+    fixture.state,
+    references,
+    { olderThanMs: 7 * DAY_MS, now, dryRun: options.dryRun ?? false },
+    never,
+  );
+}
+
+test("what was used lately stays, referenced or not", async () => {
+  await makeSnapshot("one", "1");
+  await makeLayer({ a: "a" });
+  expect(await collect({}, { now: Date.now() })).toEqual(NOTHING);
+});
+
+test("what is old and unreferenced goes, what is referenced stays, and the bytes are counted", async () => {
+  const kept = await makeSnapshot("kept", "k");
+  const gone = await makeSnapshot("gone", "gg");
+  const keptLayer = await makeLayer({ a: "shared", b: "kept" });
+  const goneLayer = await makeLayer({ a: "shared", c: "twelve bytes" });
+  const references = { trees: [kept], layers: [keptLayer.layer], blobs: keptLayer.blobs };
+  const planned = await collect(references, { dryRun: true });
+  expect(existsSync(snapshotPathOf(fixture.state, gone))).toBe(true);
+  const done = await collect(references);
+  expect(done).toMatchObject({ snapshots: 1, layers: 1, blobs: 1, temporary: 0 });
+  expect({
+    snapshots: planned.snapshots,
+    layers: planned.layers,
+    blobs: planned.blobs,
+    bytes: planned.bytes,
+  }).toEqual({
+    snapshots: done.snapshots,
+    layers: done.layers,
+    blobs: done.blobs,
+    bytes: done.bytes,
+  });
+  expect(done.bytes).toBeGreaterThanOrEqual("gg".length * 2 + "twelve bytes".length);
+  expect(readdirSync(fixture.state.snapshots)).toEqual([kept.slice(0, 24)]);
+  expect(readdirSync(fixture.state.layers)).toEqual([keptLayer.layer]);
+  const layers = createLayerStore(fixture.state);
+  expect(await new Response(await layers.readArtifact(keptLayer.blobs[0]!)).text()).toBe("shared");
+  expect(goneLayer.blobs).toHaveLength(2);
+});
+
+test("a source opens and runs again after everything of it was collected", async () => {
+  const repo = await makeRepository(join(fixture.root, "web"), { a: "1" });
+  await writeFiles(repo, { a: "2", n: "n" });
+  const open = async () => {
+    const source = await fixture.sources.open({ repo }, never);
+    await source.takeSnapshot(never);
+    return source.source.tree;
+  };
+  const url = `file://${repo}`;
+  const tree = await open();
+  await fixture.sources.open({ repo: url }, never);
+  expect(await collect({})).toMatchObject({ snapshots: 1, clones: 1 });
+  expect(readdirSync(fixture.state.clones)).toEqual([]);
+  expect(readdirSync(fixture.state.objects)).toEqual([]);
+  expect(await open()).toBe(tree);
+  expect((await fixture.sources.open({ repo: url }, never)).source.branch).toBe("main");
+});
+
+test("leftovers of a crash go after an hour, whatever the age asked for", async () => {
+  const leftover = join(fixture.state.temporary, "snapshot-crashed");
+  mkdirSync(join(leftover, "tree"), { recursive: true });
+  writeFileSync(join(leftover, "tree/a"), "half");
+  const collectAged = (minutes: number) =>
+    collectGarbage(
+      fixture.state,
+      { trees: new Set(), layers: new Set(), blobs: new Set() },
+      { olderThanMs: 0, now: Date.now() + minutes * 60_000, dryRun: false },
+      never,
+    );
+  expect(await collectAged(50)).toMatchObject({ temporary: 0 });
+  expect(await collectAged(70)).toMatchObject({ temporary: 1, bytes: 4 });
+  expect(readdirSync(fixture.state.temporary)).toEqual([]);
+});
+
+test("a layer that is being built keeps its blobs", async () => {
+  await using sink = await createLayerStore(fixture.state).openSink();
+  const workspace = join(fixture.root, "workspace");
+  await writeFiles(workspace, { a: "a" });
+  await sink.addDirectory(workspace, { accept: () => true });
+  expect(await collect({}, { now: Date.now() })).toMatchObject({ blobs: 0, temporary: 0 });
+  const { layer, artifacts } = await sink.commit();
+  expect(layer).not.toBeNull();
+  expect(
+    await new Response(await createLayerStore(fixture.state).readArtifact(artifacts[0]!.sha256)).text(),
+  ).toBe("a");
+});
+
+test("a clone in use is left alone", async () => {
+  const repo = await makeRepository(join(fixture.root, "web"), { a: "1" });
+  await fixture.sources.open({ repo: `file://${repo}` }, never);
+  const [clone] = readdirSync(fixture.state.clones);
+  const lock = await lockFile(join(fixture.state.clones, `${clone}.lock`), never);
+  expect(await collect({})).toMatchObject({ clones: 0 });
+  await lock[Symbol.asyncDispose]();
+  expect(await collect({})).toMatchObject({ clones: 1 });
+});
+
+test("a lock is held by one at a time, and taken over from the dead and the silent", async () => {
+  const path = join(fixture.root, "lock");
+  let holders = 0;
+  let most = 0;
+  await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      await using _lock = await lockFile(path, never);
+      holders += 1;
+      most = Math.max(most, holders);
+      await Bun.sleep(2);
+      holders -= 1;
+    }),
+  );
+  expect(most).toBe(1);
+  expect(existsSync(path)).toBe(false);
+  writeFileSync(path, '{"host":"another host","pid":1,"id":"x"}\n');
+  const blocked = lockFile(path, AbortSignal.timeout(120));
+  await expect(blocked).rejects.toThrow();
+  utimesSync(path, 1000, 1000);
+  await (await lockFile(path, never))[Symbol.asyncDispose]();
+  expect(readdirSync(fixture.root).filter((name) => name.startsWith("lock"))).toEqual([]);
+});
