@@ -1,5 +1,6 @@
 import type { Host } from "./cli/command.ts";
 import { composeApp } from "./compose-app.ts";
+import { isHangupIgnored } from "./config/ignored-signals.ts";
 import { loadConfig } from "./config/load-config.ts";
 import { readEnvironment } from "./config/read-environment.ts";
 
@@ -8,6 +9,7 @@ export function composeHost(version: string): Host {
   return {
     version,
     self: selfCommand(),
+    isHangupIgnored,
     loadConfig: (flags) => loadConfig(environment, flags, (text) => Bun.YAML.parse(text)),
     createApp: (config) => composeApp(config, environment.variables),
   };

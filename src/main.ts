@@ -7,9 +7,19 @@ else void start();
 
 /** Composes config → adapters → app → cli, and ends the process with the command's exit status. */
 async function start(): Promise<void> {
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
   const [{ runProgram }, { composeHost }] = await Promise.all([
     import("./cli/program.ts"),
     import("./compose-host.ts"),
   ]);
   process.exit(await runProgram(process.argv.slice(2), composeHost(version)));
+}
+
+/** What slipped through everywhere: one line, no stack. What still runs is swept by the next cicd. */
+function crash(error: unknown): void {
+  const message =
+    error instanceof Error ? (process.argv.includes("--verbose") ? error.stack : error.message) : error;
+  writeSync(2, `cicd: ${message} [INTERNAL]\n`);
+  process.exit(3);
 }

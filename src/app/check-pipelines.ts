@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../pipeline/diagnostic.ts";
 import type { App } from "./app.ts";
-import { loadFile, loadPipelines } from "./load-pipelines.ts";
+import { loadFile, loadFromDisk, loadPipelines } from "./load-pipelines.ts";
 import type { LoadedFile, PipelineSelection } from "./run-request.ts";
 
 /** `check --json`. */
@@ -24,7 +24,8 @@ export async function checkPipelines(
   signal: AbortSignal,
 ): Promise<LoadedFile[]> {
   if (selection.file !== undefined) return [await loadFile(app, selection.file, selection)];
-  return (await loadPipelines(app, selection, signal)).files;
+  const onDisk = await loadFromDisk(app, selection, signal);
+  return onDisk ?? (await loadPipelines(app, selection, signal)).files;
 }
 
 export function toCheckJson(files: LoadedFile[]): CheckJson {

@@ -1,7 +1,7 @@
 import { startOrder } from "../plan/order.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { App } from "./app.ts";
-import { loadFile, loadPipelines } from "./load-pipelines.ts";
+import { loadFile, loadFromDisk, loadPipelines } from "./load-pipelines.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, RunRequest } from "./run-request.ts";
 
@@ -28,7 +28,7 @@ export async function dryRun(
   const isLoneFile = file !== undefined && branch === undefined && commit === undefined;
   const files = isLoneFile
     ? [await loadFile(app, file, request)]
-    : (await loadPipelines(app, request, signal)).files;
+    : ((await loadFromDisk(app, request, signal)) ?? (await loadPipelines(app, request, signal)).files);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   return { kind: "planned", plans: planFiles(files, request) };
 }

@@ -1,3 +1,4 @@
+import { isAbsolute, join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import { type Override, parseOverride } from "../pipeline/overrides.ts";
 import { parsePipeline } from "../pipeline/parse-pipeline.ts";
@@ -27,13 +28,43 @@ export async function loadPipelines(
     ...(selection.commit === undefined ? {} : { commit: selection.commit }),
   };
   const source = await sources.open(request, signal);
-  const parse = (file: string, text: string) => parseFile(file, text, overrides, selection.imageRequired);
-  if (selection.file !== undefined) {
-    const text = await app.files.readText(selection.file);
-    return { source, files: [parse(selection.file, text)] };
-  }
-  const files = (await readPipelineTexts(source)).map(({ file, text }) => parse(file, text));
-  return { source, files: selectByName(files, selection.pipeline) };
+  if (selection.file !== undefined)
+    return { source, files: [await loadFile(app, selection.file, selection)] };
+  return { source, files: await parseTree(source, selection, overrides) };
+}
+
+/**
+ * The same files without opening the source: of the working tree around `selection.repo` they are read where they lie, in
+ * a fraction of the time that hashing the tree takes. Undefined where that cannot be: a commit, a branch, a URL, or no
+ * pipeline there.
+ */
+export async function loadFromDisk(
+  app: App,
+  selection: PipelineSelection,
+  signal: AbortSignal,
+): Promise<LoadedFile[] | undefined> {
+  if (selection.branch !== undefined || selection.commit !== undefined) return undefined;
+  const overrides = selection.overrides.map(readOverride);
+  const root = await (await app.sources()).repoKey(selection.repo, signal);
+  const names = isAbsolute(root) ? await app.files.list(join(root, PIPELINE_DIRECTORY)) : [];
+  const tree: PipelineTree = {
+    listFiles: async () => names.map((name) => `${PIPELINE_DIRECTORY}/${name}`),
+    readFile: (path) => app.files.readText(join(root, path)),
+  };
+  return names.some(isPipelineName) ? parseTree(tree, selection, overrides) : undefined;
+}
+
+/** Where pipeline files are read from: a `Source`, or a directory. */
+type PipelineTree = Pick<Source, "listFiles" | "readFile">;
+
+async function parseTree(
+  tree: PipelineTree,
+  selection: PipelineSelection,
+  overrides: Override[],
+): Promise<LoadedFile[]> {
+  const texts = await readPipelineTexts(tree);
+  const files = texts.map(({ file, text }) => parseFile(file, text, overrides, selection.imageRequired));
+  return selectByName(files, selection.pipeline);
 }
 
 /** Checks one file of this host, in a repository or not. */
@@ -50,9 +81,13 @@ function parseFile(file: string, text: string, overrides: Override[], imageRequi
   return { file, text, ...parsePipeline(text, { file, overrides, imageRequired }) };
 }
 
-async function readPipelineTexts(source: Source): Promise<{ file: string; text: string }[]> {
-  const names = (await source.listFiles(PIPELINE_DIRECTORY)).filter((name) =>
-    /^[^/]+\/[^/]+\.ya?ml$/.test(name),
+function isPipelineName(name: string): boolean {
+  return /^[^/]+\.ya?ml$/.test(name);
+}
+
+async function readPipelineTexts(source: PipelineTree): Promise<{ file: string; text: string }[]> {
+  const names = (await source.listFiles(PIPELINE_DIRECTORY)).filter((path) =>
+    isPipelineName(path.slice(PIPELINE_DIRECTORY.length + 1)),
   );
   const texts: { file: string; text: string }[] = [];
   for (const file of names) {

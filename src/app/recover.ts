@@ -1,3 +1,5 @@
+import { CicdError } from "../errors/cicd-error.ts";
+import type { SweepResult } from "../run/executor.ts";
 import type { RunRecord, RunStatus } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
 import { type App, type ExecutorKind, workerName } from "./app.ts";
@@ -14,7 +16,8 @@ const UNFINISHED: RunStatus[] = ["pending", "running", "canceling", "manual"];
 /**
  * Ends the local runs of processes that are gone: what ran is failed as `worker_lost` (or canceled, where that was asked
  * for), the rest is canceled, what had finished stays as it is. Then, when a run was ended or `sweep` asks for it, removes
- * what dead attempts of this instance left in the executors. Cheap when there is nothing to do: one query.
+ * what dead attempts of this instance left in the executors. Cheap when there is nothing to do: one query. An engine that is away is
+ * left for another time unless `sweep` asks for it.
  */
 export async function recover(
   app: App,
@@ -31,14 +34,23 @@ export async function recover(
   if (kinds.size === 0) return { ended: orphans, swept: null };
   const swept = { containers: 0, volumes: 0, networks: 0, directories: 0 };
   for (const kind of kinds) {
-    const executor = await app.executor(kind);
-    const result = await executor.sweep((labels) => isAttemptLive(app, store, labels));
+    const isAsked = options.sweep && options.executors.includes(kind);
+    const result = await sweep(app, store, kind).catch((error: unknown) => {
+      if (!isAsked && error instanceof CicdError && error.code === "DOCKER_UNREACHABLE") return undefined;
+      throw error;
+    });
+    if (result === undefined) continue;
     swept.containers += result.containers;
     swept.volumes += result.volumes;
     swept.networks += result.networks;
     swept.directories += result.directories;
   }
   return { ended: orphans, swept };
+}
+
+async function sweep(app: App, store: Store, kind: ExecutorKind): Promise<SweepResult> {
+  const executor = await app.executor(kind);
+  return executor.sweep((labels) => isAttemptLive(app, store, labels));
 }
 
 /** Another process of the same moment may do the same: every step is a guarded transition. */

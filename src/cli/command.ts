@@ -10,6 +10,8 @@ export interface Host {
   version: string;
   /** Program and leading arguments that start this cicd again. */
   self: string[];
+  /** The process was started to survive its terminal. */
+  isHangupIgnored(): boolean;
   loadConfig(flags: ConfigFlags): Config;
   createApp(config: Config): App;
 }

@@ -1,5 +1,8 @@
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** The reason of the signal: what is thrown by whoever gives up for it. */
+const INTERRUPTED = new Error("interrupted");
+
 /**
  * Ctrl-C and its relatives. The first one aborts `signal`; whoever wants more than that listens. Disposing gives the
  * signals back to the operating system's defaults.
@@ -7,10 +10,12 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export class Interrupts implements Disposable {
   private readonly controller = new AbortController();
   private readonly listeners = new Set<(count: number) => void>();
+  private readonly names: (typeof SIGNALS)[number][];
   private count = 0;
 
-  constructor() {
-    for (const name of SIGNALS) process.on(name, this.receive);
+  constructor(options: { isHangupIgnored: boolean }) {
+    this.names = SIGNALS.filter((name) => name !== "SIGHUP" || !options.isHangupIgnored);
+    for (const name of this.names) process.on(name, this.receive);
   }
 
   get signal(): AbortSignal {
@@ -21,6 +26,11 @@ export class Interrupts implements Disposable {
     return this.count > 0;
   }
 
+  /** True for what was thrown only because of an interrupt. */
+  isCauseOf(error: unknown): boolean {
+    return error === INTERRUPTED || (error instanceof Error && error.cause === INTERRUPTED);
+  }
+
   /** Called with 1 at the first interrupt, 2 at the second, and so on. */
   listen(listener: (count: number) => void): Disposable {
     this.listeners.add(listener);
@@ -29,11 +39,11 @@ export class Interrupts implements Disposable {
 
   private readonly receive = () => {
     this.count++;
-    this.controller.abort(new Error("interrupted"));
+    this.controller.abort(INTERRUPTED);
     for (const listener of this.listeners) listener(this.count);
   };
 
   [Symbol.dispose](): void {
-    for (const name of SIGNALS) process.off(name, this.receive);
+    for (const name of this.names) process.off(name, this.receive);
   }
 }

@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { type ConsolaInstance, createConsola, LogLevels, type LogType } from "consola/core";
 import type { Style } from "./render/style.ts";
 
 export interface OutputOptions {
@@ -20,11 +21,17 @@ export class Output {
   readonly canRepaint: boolean;
   readonly style: { out: Style; err: Style };
   private readonly closing = new AbortController();
+  private readonly logger: ConsolaInstance;
   private readonly pending = new Set<Promise<void>>();
 
   constructor(private readonly options: OutputOptions) {
     ({ json: this.json, quiet: this.quiet, verbose: this.verbose, style: this.style } = options);
     this.canRepaint = options.canRepaint;
+    this.logger = createConsola({
+      level: options.json ? LogLevels.silent : options.quiet ? LogLevels.warn : LogLevels.info,
+      throttle: 0,
+      reporters: [{ log: ({ type, args }) => void this.err(this.toLine(type, args.join(" "))) }],
+    });
     options.stdout.on("error", () => this.closing.abort());
     options.stderr.on("error", () => {});
   }
@@ -59,16 +66,20 @@ export class Output {
 
   /** A line about progress, not shown with `--json` or `--quiet`. */
   note(text: string): void {
-    if (!this.json && !this.quiet) void this.err(`${text}\n`);
+    this.logger.info(text);
   }
 
   warn(text: string): void {
-    if (!this.json) void this.err(`${this.style.err.yellow("warning:")} ${text}\n`);
+    this.logger.warn(text);
   }
 
   /** Settles when everything written so far has been taken, or nobody takes it any more. */
   async flush(): Promise<void> {
     await Promise.all(this.pending);
+  }
+
+  private toLine(type: LogType, text: string): string {
+    return type === "warn" ? `${this.style.err.yellow("warning:")} ${text}\n` : `${text}\n`;
   }
 
   private write(stream: Writable, text: string | Uint8Array): Promise<void> {

@@ -56,7 +56,7 @@ async function runLoaded(
   host: Host,
 ): Promise<number> {
   let output = plainOutput(rawArgs);
-  using interrupts = new Interrupts();
+  using interrupts = new Interrupts({ isHangupIgnored: host.isHangupIgnored() });
   try {
     const { flags, positionals } = parseFlags(rawArgs, allFlags(command));
     if (flags.help) return await print(renderCommandHelp(entry.name, entry.summary, command));
@@ -71,7 +71,7 @@ async function runLoaded(
     const status = await command.run({ flags, positionals, host, config, app, output, interrupts, signal });
     return interrupts.wasInterrupted ? EXIT.interrupted : (status ?? EXIT.success);
   } catch (error) {
-    if (interrupts.wasInterrupted && !command.endsItself) return EXIT.interrupted;
+    if (interrupts.isCauseOf(error)) return EXIT.interrupted;
     if (output.closed.aborted) return EXIT.success;
     return await report(toCicdError(error), output);
   } finally {

@@ -36,7 +36,9 @@ function readMachineId(stateDir: string): string {
     readTrimmed("/etc/machine-id") ??
     readOrCreate(join(stateDir, "machine-id"), () => randomBytes(16).toString("hex")).trim();
   const namespace = readPidNamespace();
-  return namespace === undefined ? id : `${id}.${namespace}`;
+  // machine-id(5) wants the id itself kept private: only a hash of it leaves this function.
+  const hash = new Bun.CryptoHasher("sha256").update(`cicd ${id}`).digest("hex").slice(0, 32);
+  return namespace === undefined ? hash : `${hash}.${namespace}`;
 }
 
 /** The kernel's constant number of the machine's own process namespace. */

@@ -19,7 +19,8 @@ export function readEnvironment(): Environment {
 /** A user id without an account (common in containers) has no name. */
 function readUserName(): string {
   try {
-    return userInfo().username;
+    const { username, uid } = userInfo();
+    return username === "unknown" ? `uid ${uid}` : username;
   } catch {
     return String(process.getuid?.() ?? "unknown");
   }

@@ -45,7 +45,7 @@ const INSTANCE_PATTERN = /^[a-z0-9]{12}$/;
 
 /** What this installation labels its containers with: 12 characters of `[a-z0-9]`, one per state directory. */
 export function readInstanceId(stateDir: string): string {
-  const path = join(stateDir, "instance-id");
+  const path = join(stateDir, "instance");
   const make = () => randomBytes(6).toString("hex");
   const found = readOrCreate(path, make).trim();
   if (INSTANCE_PATTERN.test(found)) return found;

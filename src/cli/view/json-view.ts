@@ -23,7 +23,8 @@ export class JsonView implements RunView {
       await this.output.printJson({ type: "job.log", ...base, job, attempt, offset, text });
       return;
     }
-    const { type, at, job, attempt, data } = item.event;
+    const { type, at, job, attempt } = item.event;
+    const { worker: _worker, ...data } = item.event.data;
     if (type === "run.finished") return;
     const about = job === null ? {} : { job, attempt };
     await this.output.printJson({ type, at: toIso(at), ...base, ...about, ...data });
