@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,6 +7,8 @@ import type { PlannedJob } from "../../src/plan/plan.ts";
 import type { AttemptSpec, Execution, ExecutionResult, Executor } from "../../src/run/executor.ts";
 import { CollectedFiles } from "../support/collected-files.ts";
 import { plannedJob } from "../support/plans.ts";
+
+setDefaultTimeout(60_000);
 
 /** Opens an executor of an instance over a state directory; called again for the same two it stands for a restarted process. */
 export type MakeExecutor = (place: { instance: string; stateDir: string }) => Promise<Executor> | Executor;

@@ -25,6 +25,14 @@ export async function newSchema(): Promise<{ url: string; schema: string; drop()
   return { url: url.href, schema, drop: () => admin(server.url, `DROP SCHEMA ${schema} CASCADE`) };
 }
 
+/** Deletes every row of cicd's tables, which is a lot quicker than a new schema. */
+export async function emptySchema(url: string): Promise<void> {
+  await admin(
+    url,
+    ["runs", "plans", "pipelines", "repositories"].map((table) => `DELETE FROM ${table}`).join("; "),
+  );
+}
+
 async function admin(url: string, statement: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {

@@ -11,13 +11,18 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 const APPLICATION_ID = 0x63696364;
 
 /**
- * Brings the schema up to date, once, however many processes open the file at the same time. Throws STORE_SCHEMA_NEWER
- * for a file of a newer cicd and STORE_CORRUPT for one that is somebody else's; nothing is written to either.
+ * Throws STORE_SCHEMA_NEWER for a file of a newer cicd and STORE_CORRUPT for one that is somebody else's, before
+ * anything is written to it.
  */
+export async function refuseForeign(connection: SqliteConnection): Promise<void> {
+  await connection.read(() => schemaVersion(connection));
+}
+
+/** Brings the schema up to date, once, however many processes open the file at the same time. */
 export async function migrate(connection: SqliteConnection): Promise<void> {
-  if ((await connection.read(() => pendingFrom(connection))) === SCHEMA_VERSION) return;
+  if ((await connection.read(() => schemaVersion(connection))) === SCHEMA_VERSION) return;
   await connection.write("full", () => {
-    for (let version = pendingFrom(connection); version < SCHEMA_VERSION; version += 1) {
+    for (let version = schemaVersion(connection); version < SCHEMA_VERSION; version += 1) {
       connection.script(MIGRATIONS[version]!);
     }
     connection.script(`PRAGMA application_id = ${APPLICATION_ID}`);
@@ -25,8 +30,8 @@ export async function migrate(connection: SqliteConnection): Promise<void> {
   });
 }
 
-/** The schema version that the file has. */
-function pendingFrom(connection: SqliteConnection): number {
+/** Of the file; 0 for an empty one. */
+function schemaVersion(connection: SqliteConnection): number {
   const { id } = connection.get<{ id: number }>("SELECT application_id AS id FROM pragma_application_id")!;
   const { version } = connection.get<{ version: number }>(
     "SELECT user_version AS version FROM pragma_user_version",

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { CicdError, messageOf } from "../../errors/cicd-error.ts";
 import type { ErrorCode } from "../../errors/codes.ts";
 import type { Store } from "../../run/store.ts";
-import { migrate } from "./migrate.ts";
+import { migrate, refuseForeign } from "./migrate.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { toStoreError } from "./sqlite-errors.ts";
 import { SqliteStore } from "./sqlite-store.ts";
@@ -29,6 +29,8 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
   prepareFile(path);
   const connection = new SqliteConnection(openFile(path), path, options.busyTimeoutMs ?? 10_000);
   try {
+    connection.script(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
+    await refuseForeign(connection);
     await configure(connection);
     await migrate(connection);
     return new SqliteStore(connection, options.pollMs ?? 100);
@@ -40,8 +42,6 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
 
 async function configure(connection: SqliteConnection): Promise<void> {
   await connection.outside(() => {
-    connection.script(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
-    connection.get("PRAGMA schema_version");
     connection.script("PRAGMA journal_mode = WAL");
     connection.script("PRAGMA synchronous = NORMAL");
     connection.script("PRAGMA foreign_keys = ON");

@@ -1,0 +1,249 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Store } from "../../src/run/store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
+import { claimed, finishedRun, ONE_JOB, started } from "../contract/store/acts.ts";
+import { newRun } from "../support/plans.ts";
+import { newDatabasePath } from "../support/sqlite.ts";
+
+const PROCESS = join(import.meta.dir, "..", "support", "store-process.ts");
+
+let path: string;
+let remove: () => void;
+const open: Store[] = [];
+
+beforeEach(() => {
+  ({ path, remove } = newDatabasePath());
+});
+
+afterEach(async () => {
+  for (const store of open.splice(0)) await store[Symbol.asyncDispose]();
+  remove();
+});
+
+async function openStore(options: { busyTimeoutMs?: number } = {}): Promise<Store> {
+  const store = await openSqliteStore({ path, ...options });
+  open.push(store);
+  return store;
+}
+
+const failing = (code: string) => expect.objectContaining({ name: "CicdError", code });
+
+async function inProcess(mode: string, name = "", count = 0): Promise<Record<string, unknown>> {
+  const child = Bun.spawn([process.execPath, PROCESS, mode, path, name, String(count)], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const [text, status] = [await new Response(child.stdout).text(), await child.exited];
+  expect(status).toBe(0);
+  return JSON.parse(text);
+}
+
+describe("a SQLite store's file", () => {
+  test("is made with its directory, for its owner only", async () => {
+    const store = await openStore();
+    await store.createRun(newRun("a", ONE_JOB));
+    const mode = (file: string) => statSync(file).mode & 0o777;
+    expect(mode(dirname(path))).toBe(0o700);
+    expect([path, `${path}-wal`, `${path}-shm`].map(mode)).toEqual([0o600, 0o600, 0o600]);
+    expect(await store.describe()).toEqual({ kind: "sqlite", location: path, schemaVersion: 1 });
+  });
+
+  test("keeps what was stored when it is opened again", async () => {
+    const first = await openSqliteStore({ path });
+    await finishedRun(first, "a");
+    await first[Symbol.asyncDispose]();
+    const again = await openStore();
+    expect((await again.readRun("a"))?.run).toMatchObject({ number: 1, status: "success" });
+    expect((await again.createRun(newRun("b", ONE_JOB))).number).toBe(2);
+  });
+
+  test("of a newer cicd is refused and left as it was", async () => {
+    await (await openSqliteStore({ path }))[Symbol.asyncDispose]();
+    const raw = new Database(path);
+    raw.run("PRAGMA user_version = 99");
+    raw.close();
+    const before = readFileSync(path);
+    await expect(openSqliteStore({ path })).rejects.toEqual(failing("STORE_SCHEMA_NEWER"));
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test("that is no database, or somebody else's, is refused and left as it was", async () => {
+    mkdirSync(dirname(path));
+    writeFileSync(path, "all work and no play\n".repeat(1_000));
+    await expect(openSqliteStore({ path })).rejects.toEqual(failing("STORE_CORRUPT"));
+    expect(readFileSync(path, "utf8")).toStartWith("all work");
+    rmSync(path);
+    const raw = new Database(path);
+    raw.run("CREATE TABLE runs (id)");
+    raw.close();
+    const before = readFileSync(path);
+    await expect(openSqliteStore({ path })).rejects.toEqual(failing("STORE_CORRUPT"));
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test("that is a directory, or below a file, cannot be opened", async () => {
+    mkdirSync(path, { recursive: true });
+    await expect(openSqliteStore({ path })).rejects.toEqual(failing("STORE_UNREACHABLE"));
+    writeFileSync(join(path, "file"), "");
+    await expect(openSqliteStore({ path: join(path, "file", "cicd.db") })).rejects.toEqual(
+      failing("STORE_UNREACHABLE"),
+    );
+  });
+
+  test("that may not be written is a denied permission", async () => {
+    await (await openSqliteStore({ path }))[Symbol.asyncDispose]();
+    chmodSync(dirname(dirname(path)), 0o755);
+    chmodSync(dirname(path), 0o555);
+    chmodSync(path, 0o444);
+    expect(await inProcess("open-as-nobody")).toMatchObject({ code: "PERMISSION_DENIED" });
+    chmodSync(dirname(path), 0o755);
+  });
+
+  test("that is damaged in the middle says so when that part is read", async () => {
+    const store = await openSqliteStore({ path });
+    await store.createRun(newRun("a", ONE_JOB));
+    const lease = await started(store);
+    for (let offset = 0; offset < 4_000_000; offset += 50_000) {
+      await store.appendLog({ ...lease, offset, bytes: crypto.getRandomValues(new Uint8Array(50_000)) });
+    }
+    await store[Symbol.asyncDispose]();
+    const bytes = readFileSync(path);
+    bytes.fill(0xa5, Math.floor(bytes.length * 0.4), Math.floor(bytes.length * 0.6));
+    writeFileSync(path, bytes);
+    const damaged = await openStore();
+    const reading = damaged.readLog({ ...lease, offset: 0, maxBytes: 4_000_000 });
+    await expect(reading).rejects.toEqual(failing("STORE_CORRUPT"));
+    expect((await damaged.readLog({ ...lease, offset: 0, maxBytes: 100 })).bytes).toHaveLength(100);
+    expect((await damaged.readRun("a"))?.run.status).toBe("running");
+  });
+
+  test("on a full disk refuses what does not fit, keeps the rest, and goes on when there is room", async () => {
+    const disk = join(dirname(dirname(path)), "small");
+    mkdirSync(disk);
+    expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]).exitCode).toBe(0);
+    try {
+      await using store = await openSqliteStore({ path: join(disk, "cicd.db") });
+      await store.createRun(newRun("a", ONE_JOB));
+      const lease = await started(store);
+      const bytes = crypto.getRandomValues(new Uint8Array(60_000));
+      let offset = 0;
+      let refused: unknown;
+      while (refused === undefined && offset < 8_000_000) {
+        await store.appendLog({ ...lease, offset, bytes }).then(
+          () => {
+            offset += bytes.length;
+          },
+          (error) => {
+            refused = error;
+          },
+        );
+      }
+      expect(refused).toEqual(failing("DISK_FULL"));
+      expect((await store.readLog({ ...lease, offset: 0, maxBytes: 1 })).end).toBe(offset);
+      expect((await store.readRun("a"))?.run.status).toBe("running");
+      Bun.spawnSync(["mount", "-o", "remount,size=8m", disk]);
+      expect(await store.appendLog({ ...lease, offset, bytes })).toBe("stored");
+    } finally {
+      Bun.spawnSync(["umount", disk]);
+    }
+  });
+
+  test("that was closed is not used any more", async () => {
+    const store = await openSqliteStore({ path });
+    await store[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    await expect(store.findRuns({})).rejects.toEqual(failing("STORE_UNREACHABLE"));
+  });
+});
+
+describe("a SQLite store", () => {
+  test("refuses to change a finished attempt, whoever asks", async () => {
+    const store = await openStore();
+    await finishedRun(store, "a");
+    await store.createRun(newRun("b", ONE_JOB));
+    await claimed(store);
+    const raw = new Database(path);
+    expect(() => raw.run("UPDATE attempts SET exit_code = 5 WHERE run_id = 'a'")).toThrow("never changes");
+    expect(() =>
+      raw.run("UPDATE attempts SET outcome = NULL, finished_at = NULL WHERE run_id = 'a'"),
+    ).toThrow("never changes");
+    expect(raw.run("UPDATE attempts SET message = 'x' WHERE run_id = 'b'").changes).toBe(1);
+    raw.close();
+  });
+
+  test("waits for another process's lock, and gives up in the end", async () => {
+    const store = await openStore({ busyTimeoutMs: 150 });
+    await store.createRun(newRun("a", ONE_JOB));
+    const raw = new Database(path);
+    raw.run("BEGIN IMMEDIATE");
+    await expect(store.createRun(newRun("b", ONE_JOB))).rejects.toEqual(failing("STORE_BUSY"));
+    expect((await store.findRuns({})).map(({ id }) => id)).toEqual(["a"]);
+    const patient = await openStore({ busyTimeoutMs: 10_000 });
+    const creating = patient.createRun(newRun("c", ONE_JOB));
+    let ticks = 0;
+    while (ticks < 5) {
+      await Bun.sleep(10);
+      ticks += 1;
+    }
+    raw.run("COMMIT");
+    expect((await creating).number).toBe(2);
+    raw.close();
+  });
+});
+
+describe("several processes on one file", () => {
+  test("may make it at the same time", async () => {
+    const all = await Promise.all(Array.from({ length: 6 }, () => inProcess("open")));
+    expect(all.every(({ schemaVersion }) => schemaVersion === 1)).toBe(true);
+    const store = await openStore();
+    expect((await store.createRun(newRun("a", ONE_JOB))).number).toBe(1);
+  }, 20_000);
+
+  test("may write at the same time: nothing is lost, numbers are unique", async () => {
+    const store = await openStore();
+    const writers = Array.from({ length: 8 }, (_, i) => inProcess("write", `writer-${i}`, 10));
+    await Promise.all(writers);
+    const runs = await store.findRunDetails({});
+    expect(runs).toHaveLength(80);
+    expect(runs.map(({ run }) => run.number).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 80 }, (_, i) => i + 1),
+    );
+    for (const { run, attempts } of runs) {
+      expect(run.status).toBe(run.id.match(/[02468]$/) ? "success" : "failed");
+      const { bytes } = await store.readLog({
+        jobId: attempts[0]!.jobId,
+        attempt: 1,
+        offset: 0,
+        maxBytes: 100,
+      });
+      expect(Buffer.from(bytes).toString()).toBe(run.id);
+    }
+  }, 30_000);
+
+  test("see each other: a run driven there is reported and canceled here", async () => {
+    const store = await openStore();
+    const driver = inProcess("drive", "driver");
+    await store.createRun(newRun("a", ONE_JOB));
+    await seen(store, async () => (await store.readRun("a"))?.run.status === "running");
+    expect(await store.execute("a", { type: "request_cancel", actor: "me" })).toEqual({
+      kind: "done",
+      affectedJobs: ["only"],
+    });
+    await seen(store, async () => (await store.readRun("a"))?.run.status === "canceled");
+    await store.createRun(newRun("end", ONE_JOB, { mode: "local" }));
+    expect(await driver).toEqual({ answers: ["done"] });
+  }, 20_000);
+});
+
+/** Waits for `condition` by the store's hints alone. */
+async function seen(store: Store, condition: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    const hinted = Promise.withResolvers<void>();
+    using _watching = store.watch(hinted.resolve);
+    if (await condition()) return;
+    await hinted.promise;
+  }
+}
