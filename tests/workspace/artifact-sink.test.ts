@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -386,6 +387,20 @@ test("what a host directory may not give is refused", async () => {
   symlinkSync(fixture.root, join(linked, "all"));
   await using sink = await layers.openSink();
   expect(await sink.addDirectory(linked, { accept: (path) => path !== "all" })).toBe(1);
+});
+
+test("a directory exchanged for a link between looking and opening does not lead out", async () => {
+  const workspace = join(fixture.root, "workspace");
+  await writeFiles(fixture.root, { "workspace/d/a": "mine", "private/a": "secret" });
+  const exchange = (path: string) => {
+    if (path === "d/a") {
+      renameSync(join(workspace, "d"), join(workspace, "moved"));
+      symlinkSync("../private", join(workspace, "d"));
+    }
+    return true;
+  };
+  await using sink = await layers.openSink();
+  expect(await codeOf(sink.addDirectory(workspace, { accept: exchange }))).toBe("ARCHIVE_REFUSED");
 });
 
 test("a layer or content that is not stored, or no name at all, is not found", async () => {
