@@ -8,6 +8,8 @@ import { reportSyntaxErrors } from "./syntax-errors.ts";
 export const MAX_FILE_BYTES = 1024 * 1024;
 /** What the full parser reads in about half a second. */
 export const MAX_TOKENS = 75_000;
+/** What an unexpected token counts: each makes the parser build an error. */
+const ERROR_WEIGHT = 100;
 
 /**
  * Reads the one YAML document of a source. Undefined where the text is no YAML or exceeds a limit; then every problem
@@ -18,7 +20,10 @@ export function readDocument(source: Source, report: Report): Node | undefined {
   return readPlainYaml(source, report) ?? readYaml(source, report);
 }
 
-/** The same by the full parser: what `readPlainYaml` leaves. */
+/**
+ * The same by the full parser: what `readPlainYaml` leaves. Where the tokens became too many, errors of the line that was
+ * cut are no errors.
+ */
 export function readYaml(source: Source, report: Report): Node | undefined {
   const stream = tokenize(source, report);
   if (stream === undefined) return undefined;
@@ -31,7 +36,10 @@ export function readYaml(source: Source, report: Report): Node | undefined {
   }
   const [first, second] = documents;
   const cut = end < source.text.length;
-  const errors = first?.errors.filter(({ pos }) => !cut || pos[0] < end) ?? [];
+  const reliable = cut
+    ? Math.max(0, source.text.lastIndexOf("\n", end - 1)) || end
+    : Number.POSITIVE_INFINITY;
+  const errors = first?.errors.filter(({ pos }) => pos[0] < reliable) ?? [];
   if (first !== undefined && errors.length > 0) reportSyntaxErrors(errors, first, source, report);
   else if (second !== undefined) reportSecondDocument(second, source, report);
   else if (cut) reportTooManyTokens(source, end, report);
@@ -103,13 +111,16 @@ function tokenize(source: Source, report: Report): { tokens: CST.Token[]; end: n
   let aliases = 0;
   let before = "";
   for (const lexeme of new Lexer().lex(source.text)) {
-    for (const token of parser.next(lexeme)) tokens.push(token);
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === "error") count += ERROR_WEIGHT;
+    }
     if (lexeme.startsWith("*") && before !== SCALAR_FOLLOWS) aliases++;
     before = lexeme;
     const span = { source, start: Math.max(0, parser.offset - lexeme.length), end: parser.offset };
     if (aliases > MAX_ALIASES) return reportTooManyAliases(span, report);
     if (parser.stack.length > MAX_DEPTH + 4) return reportTooDeep(span, report);
-    if (++count < MAX_TOKENS) continue;
+    if (++count <= MAX_TOKENS) continue;
     end = parser.offset;
     break;
   }

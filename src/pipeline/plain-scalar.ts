@@ -17,10 +17,6 @@ export const SINGLE_QUOTE = 0x27;
 const INDICATORS = new Set([..."-?:,[]{}#&*!|>'\"%@`"].map((character) => character.charCodeAt(0)));
 const FLOW_INDICATORS = new Set([...",[]{}"].map((character) => character.charCodeAt(0)));
 
-export function isFlowIndicator(code: number): boolean {
-  return FLOW_INDICATORS.has(code);
-}
-
 /** Whether a plain scalar can begin here; `-x` can. */
 export function beginsPlain(text: string, at: number): boolean {
   const code = text.charCodeAt(at);

@@ -7,7 +7,6 @@ import {
   DOUBLE_QUOTE,
   giveUp,
   HASH,
-  isFlowIndicator,
   NEWLINE,
   NOT_PLAIN,
   quotedEnd,
@@ -36,6 +35,9 @@ export function readPlainYaml(source: Source, report: Report): Node | undefined 
     throw error;
   }
 }
+
+/** What a plain scalar inside brackets may consist of. */
+const FLOW_PART = /[^,[\]{}\n]*/y;
 
 class PlainReader {
   private readonly text: string;
@@ -139,13 +141,13 @@ class PlainReader {
       return this.text.charCodeAt(end) === COLON && this.isBlank(end + 1) ? end : -1;
     }
     if (!beginsPlain(this.text, at)) return -1;
-    for (let index = at; ; index++) {
-      const next = this.text.charCodeAt(index);
-      if (next === NEWLINE || index >= this.text.length) return -1;
-      if (next === HASH && this.text.charCodeAt(index - 1) === SPACE) return -1;
-      if (next === TAB) giveUp();
-      if (next === COLON && this.isBlank(index + 1)) return index;
-    }
+    const line = this.text.slice(at, this.lineEnd(at));
+    let colon = line.indexOf(":");
+    while (colon >= 0 && !this.isBlank(at + colon + 1)) colon = line.indexOf(":", colon + 1);
+    if (colon < 0) return -1;
+    const key = line.slice(0, colon);
+    if (key.includes("\t")) giveUp();
+    return key.includes(" #") ? -1 : at + colon;
   }
 
   private keySpan(start: number, colon: number): Span {
@@ -226,23 +228,20 @@ class PlainReader {
   /** The end of the plain scalar at `at`; a colon that would make it a key is not read here. */
   private plainEnd(inFlow: boolean): number {
     if (!beginsPlain(this.text, this.at)) giveUp();
-    let end = this.at;
-    for (let index = this.at; index < this.text.length; index++) {
-      const code = this.text.charCodeAt(index);
-      if (code === NEWLINE || (inFlow && isFlowIndicator(code))) break;
-      if (code === SPACE) continue;
-      if (code === HASH && index > end) break;
-      if (code === TAB) giveUp();
-      if (
-        code === COLON &&
-        (this.isBlank(index + 1) || (inFlow && isFlowIndicator(this.text.charCodeAt(index + 1))))
-      ) {
-        if (!inFlow || !this.isBlank(index + 1)) giveUp();
-        break;
-      }
-      end = index + 1;
-    }
-    return end;
+    const end = inFlow ? this.flowPartEnd(this.at) : this.lineEnd(this.at);
+    let part = this.text.slice(this.at, end);
+    const comment = part.indexOf(" #");
+    if (comment >= 0) part = part.slice(0, comment);
+    if (part.includes("\t") || part.endsWith(":")) giveUp();
+    const key = part.indexOf(": ");
+    if (key >= 0 && !inFlow) giveUp();
+    return this.at + (key >= 0 ? part.slice(0, key) : part).trimEnd().length;
+  }
+
+  private flowPartEnd(at: number): number {
+    FLOW_PART.lastIndex = at;
+    FLOW_PART.test(this.text);
+    return FLOW_PART.lastIndex;
   }
 
   private flowList(depth: number): ListNode {
