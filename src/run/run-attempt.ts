@@ -104,7 +104,7 @@ async function execute(
     await attempt.log.mark();
     await pump(execution.logs, attempt.log);
     const result = await execution.result;
-    const collected = await collectArtifacts(context, attempt, execution, result);
+    const collected = await collectArtifacts(context, spec.job.artifacts, attempt.log, execution, result);
     return { outcome: { ...result, ...collected, ...EMPTY_LOG }, cleanUp };
   } catch (error) {
     if (error instanceof LogLostError || isStoreFailure(error)) {
@@ -158,7 +158,7 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
   return {
     name,
     labels: { instance: context.instance, run: run.id, job: lease.jobId, attempt: lease.attempt },
-    job: withImageOf(planned, environment),
+    job: resolveReferences(planned, environment),
     environment,
     layers: await layersFor(context.layers, planned, run, detail),
     timeoutMs: Math.max(1, planned.timeoutMs - Math.max(0, elapsedMs)),
@@ -169,11 +169,19 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
   };
 }
 
-/** The plan leaves references in image names that only a run can resolve, such as `$CI_COMMIT_BRANCH`. */
-function withImageOf(planned: PlannedJob, environment: Record<string, string>): PlannedJob {
-  if (planned.image === null) return planned;
-  const name = expandReferences(planned.image.name, (variable) => environment[variable]);
-  return { ...planned, image: { ...planned.image, name } };
+/** The plan leaves references to what only a run knows, such as `$CI_COMMIT_BRANCH`, in image names and artifact paths. */
+function resolveReferences(planned: PlannedJob, environment: Record<string, string>): PlannedJob {
+  const { image, artifacts } = planned;
+  const resolve = (text: string) => expandReferences(text, (variable) => environment[variable]);
+  return {
+    ...planned,
+    image: image && { ...image, name: resolve(image.name) },
+    artifacts: artifacts && {
+      ...artifacts,
+      paths: artifacts.paths.map(resolve),
+      exclude: artifacts.exclude.map(resolve),
+    },
+  };
 }
 
 /** The snapshot, then the artifacts of what the job gets them from: of the newest attempt of each. */
@@ -196,11 +204,11 @@ async function layersFor(
 
 async function collectArtifacts(
   context: AttemptContext,
-  { planned, log }: Attempt,
+  wanted: Artifacts | null,
+  log: AttemptLog,
   execution: Execution,
   result: ExecutionResult,
 ): Promise<{ artifactLayer: string | null; artifacts: ArtifactRecord[] }> {
-  const wanted = planned.artifacts;
   if (wanted === null || !isCollected(wanted, result)) return NO_ARTIFACTS;
   try {
     await using sink = await context.layers.openSink();

@@ -128,7 +128,11 @@ describe("the worker", () => {
     await using orchestra = await Orchestra.open({ files: { source: "from the tree\n" } });
     const detail = await orchestra.run(
       planOf([
-        build({ script: ["cat source", "echo made > out/file"], artifacts }),
+        build({
+          script: ["cat source", "echo made > out/file"],
+          artifacts: { ...artifacts, paths: ["$DIR/"] },
+          variables: { DIR: "out" },
+        }),
         inTest("taker", { script: ["cat out/file"], artifactsFrom: ["build"] }),
         inTest("other", { script: ["cat out/file"], allowFailure: true }),
       ]),
