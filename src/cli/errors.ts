@@ -17,7 +17,7 @@ export function exitStatusOf(error: CicdError): number {
   return ERROR_CODES[error.code].exit;
 }
 
-/** `cicd: message [CODE]`, the hint on a line of its own; with `isVerbose` the stacks of the error and its causes. */
+/** `cicd: message [CODE]`, the hint on a line of its own; with `isVerbose` the causes, of a bug their stacks. */
 export function renderError(error: CicdError, options: { style: Style; isVerbose: boolean }): string {
   const { style } = options;
   const message = error.message.split("\n").map(printable).join("\n  ");
@@ -25,8 +25,11 @@ export function renderError(error: CicdError, options: { style: Style; isVerbose
   if (error.hint !== undefined)
     lines.push(`  ${style.dim("hint:")} ${error.hint.split("\n").map(printable).join("\n  ")}`);
   if (options.isVerbose) {
-    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
-      lines.push(String(cause.stack));
+    for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+      lines.push(
+        error.code === "INTERNAL" ? String(cause.stack) : `  caused by: ${printable(cause.message)}`,
+      );
+    }
   }
   return `${lines.join("\n")}\n`;
 }

@@ -14,7 +14,10 @@ export function widthOf(text: string): number {
 /** At most `columns` wide; what is cut ends in `…`. Colours are closed. */
 export function truncate(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
-  return columns < 1 ? "" : `${Bun.sliceAnsi(text, 0, columns - 1)}…`;
+  if (columns < 1) return "";
+  const cut = Bun.sliceAnsi(text, 0, columns - 1);
+  // A wide character on the edge is taken in whole.
+  return `${widthOf(cut) < columns ? cut : Bun.sliceAnsi(text, 0, columns - 2)}…`;
 }
 
 export function padEnd(text: string, columns: number): string {

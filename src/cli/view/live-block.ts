@@ -50,6 +50,6 @@ function renderRest(state: LiveState): string {
   const waiting = state.total - state.finished - state.running.length;
   const parts = [`${state.finished} of ${plural(state.total, "job")} done`];
   if (waiting > 0) parts.push(`${waiting} waiting`);
-  if (state.note !== undefined) parts.push(state.note);
+  if (state.note !== undefined) parts.unshift(state.note);
   return `  ${parts.join(" · ")}`;
 }

@@ -1,0 +1,494 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Ended, Sandbox } from "../support/sandbox.ts";
+
+const GREEN = `
+name: web
+stages: [build, test]
+jobs:
+  compile:
+    stage: build
+    script: ["mkdir dist", "echo one > dist/a.txt", "echo two > dist/b.txt"]
+    artifacts: { paths: [dist/] }
+  unit: { stage: test, script: ["cat dist/a.txt", "echo unit is done"] }
+  lint: { stage: test, script: "exit 3", allow_failure: true }
+`;
+
+const RED = `
+name: red
+stages: [test, deploy]
+jobs:
+  unit: { stage: test, script: ["echo 'the last words'", "test -e /nonexistent/mended || exit 7"] }
+  ship: { stage: deploy, script: "true" }
+`;
+
+const BROKEN = "name: broken\nstages: [test]\njobs:\n  unit: { stage: tset, scirpt: ls }\n";
+
+let sandbox: Sandbox;
+let green: Ended;
+
+beforeAll(async () => {
+  sandbox = await Sandbox.open(
+    { ".cicd-pipelines/web.yml": GREEN, "other/red.yml": RED, "other/broken.yml": BROKEN },
+    { CICD_EXECUTOR: "shell", TZ: "UTC" },
+  );
+  green = await sandbox.cicd("run");
+}, 60_000);
+afterAll(() => sandbox[Symbol.asyncDispose]());
+
+const json = (ended: Ended) => JSON.parse(ended.stdout);
+
+describe("cicd run", () => {
+  test("shows progress on stderr and its summary on stdout", () => {
+    expect(green.status).toBe(0);
+    expect(green.stderr).toContain("[unit] unit is done\n");
+    expect(green.stderr).toMatch(/^web #1 · main · [0-9a-f]{8} Begin · 0 modified, 0 untracked · shell\n/);
+    expect(green.stdout.replace(/\d+(\.\d+)?m?s/g, "T").replace(/ +/g, " ")).toBe(
+      [
+        " build ✓ compile T",
+        " test ✓ unit T",
+        " ! lint T exit code 3 (allowed)",
+        "! web #1 succeeded with warnings in T",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("exits with 1 and shows the last lines when a job fails", async () => {
+    const red = await sandbox.cicd("run", "-f", "other/red.yml");
+    expect(red.status).toBe(1);
+    expect(red.stderr).toContain("── unit: the last");
+    expect(red.stderr).toContain("the last words\n");
+    expect(red.stdout).toMatch(/✗ unit +\S+ +exit code 7/);
+    expect(red.stdout).toMatch(/⊘ ship +skipped/);
+  });
+
+  test("refuses a broken file with every problem, exit 2, and records nothing", async () => {
+    const broken = await sandbox.cicd("run", "-f", "other/broken.yml");
+    expect(broken.status).toBe(2);
+    expect(broken.stderr).toContain("[CONFIG_UNKNOWN_STAGE]");
+    expect(broken.stderr).toContain('did you mean "script"?');
+    expect(broken.stderr).toContain("[CONFIG_INVALID]");
+    expect(broken.stdout).toBe("");
+    const machine = await sandbox.cicd("run", "-f", "other/broken.yml", "--json");
+    expect(json(machine).error.code).toBe("CONFIG_INVALID");
+    expect(json(machine).error.diagnostics.length).toBeGreaterThan(1);
+    expect((await sandbox.cicd("report", "-p", "broken")).status).toBe(2);
+  });
+
+  test("--json prints an event per line and the whole run last", async () => {
+    const { status, stdout, stderr } = await sandbox.cicd("run", "--json");
+    expect([status, stderr]).toEqual([0, ""]);
+    const events = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(events[0]).toMatchObject({ type: "run.created", pipeline: "web" });
+    const types = new Set(events.map((event) => event.type));
+    expect([...types]).toContain("job.started");
+    const text = events
+      .filter((event) => event.type === "job.log" && event.job === "unit")
+      .map((event) => event.text);
+    expect(text.join("")).toContain("unit is done\n");
+    const last = events.at(-1);
+    expect(last).toMatchObject({
+      type: "run.finished",
+      run: { pipeline: "web", status: "success", warnings: true },
+    });
+    expect(events.filter((event) => event.type === "run.finished")).toHaveLength(1);
+  });
+
+  test("--quiet says only how it ended", async () => {
+    const { stdout, stderr } = await sandbox.cicd("run", "--quiet");
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/^! web #\d+ succeeded with warnings in \S+\n$/);
+  });
+
+  test("takes variables and overrides for this run only", async () => {
+    const { stderr } = await sandbox.cicd(
+      "run",
+      "--var",
+      "WHO=you",
+      "-o",
+      'jobs.unit.script=echo "hello $WHO"',
+    );
+    expect(stderr).toContain("[unit] hello you\n");
+    expect((await sandbox.cicd("dryrun", "-v")).stdout).toContain("echo unit is done");
+  });
+
+  test("--detach returns at once; the run ends by itself and is found by the others", async () => {
+    const { status, stdout } = await sandbox.cicd("run", "--detach");
+    expect(status).toBe(0);
+    const number = /^web #(\d+)\n$/.exec(stdout)![1]!;
+    const followed = await sandbox.cicd("logs", "-f", "-p", "web", "--run", number, "--job", "unit");
+    expect(followed.stdout).toContain("unit is done\n");
+    let report = json(await sandbox.cicd("report", "-p", "web", "--run", number, "--json"));
+    const deadline = Date.now() + 10_000;
+    while (report.run.status !== "success" && Date.now() < deadline) {
+      report = json(await sandbox.cicd("report", "-p", "web", "--run", number, "--json"));
+    }
+    expect(report.run.status).toBe("success");
+  });
+});
+
+describe("an interrupted run", () => {
+  const SLOW = `
+name: slow
+stages: [test]
+jobs:
+  wait: { stage: test, script: ["echo begun", "sleep 600"] }
+  next: { stage: test, needs: [wait], script: "true" }
+`;
+
+  async function startSlow(): Promise<{ child: ReturnType<Sandbox["start"]>; stderr: Promise<string> }> {
+    await sandbox.write({ "other/slow.yml": SLOW });
+    const child = sandbox.start("run", "-f", "other/slow.yml");
+    const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    let seen = "";
+    const readOn = async (isEnough: () => boolean): Promise<string> => {
+      while (!isEnough()) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        seen += value;
+      }
+      return seen;
+    };
+    await readOn(() => seen.includes("[wait] begun\n"));
+    return { child, stderr: readOn(() => false) };
+  }
+
+  test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "by %s is canceled cleanly, exit 130",
+    async (signal) => {
+      const { child, stderr } = await startSlow();
+      child.kill(signal);
+      expect(await child.exited).toBe(130);
+      expect(await stderr).toContain("canceling, Ctrl-C again to kill\n");
+      const { runs } = json(await sandbox.cicd("report", "-p", "slow", "--json"));
+      expect(runs[0].status).toBe("canceled");
+      expect(runs[0].stages[0].jobs.map((job: { status: string }) => job.status)).toEqual([
+        "canceled",
+        "canceled",
+      ]);
+    },
+  );
+
+  test("from another terminal exits with 4; `cancel` names the jobs and then finds nothing", async () => {
+    const { child } = await startSlow();
+    const canceled = await sandbox.cicd("cancel", "-p", "slow");
+    expect([canceled.status, canceled.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^⊘ slow #\d+ is canceled; 1 job ended: wait\n$/),
+    ]);
+    expect(await child.exited).toBe(4);
+    expect((await sandbox.cicd("cancel")).stdout).toBe("nothing was running\n");
+    expect(json(await sandbox.cicd("stop", "--json"))).toEqual({ stopped: [] });
+  });
+
+  test("stopped by its file says what still runs, and a second interrupt kills", async () => {
+    const { child } = await startSlow();
+    const stopped = await sandbox.cicd("stop", "-f", "other/slow.yml");
+    expect(stopped.stdout).toMatch(/^● slow #\d+ starts nothing more; still running: wait\n$/);
+    child.kill("SIGINT");
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+  });
+});
+
+describe("the report", () => {
+  test("has seven forms", async () => {
+    const form = async (...args: string[]) => json(await sandbox.cicd("report", "--json", ...args));
+    const { pipelines } = await form();
+    expect(pipelines.map((entry: { name: string }) => entry.name)).toContain("web");
+    const { runs } = await form("-p", "web");
+    expect(runs.at(-1)).toMatchObject({
+      number: 1,
+      pipeline: "web",
+      branch: "main",
+      dirty: false,
+      trigger: "cli",
+    });
+    const { run } = await form("-p", "web", "--run", "1");
+    expect(Object.keys(run)).toEqual([
+      "id",
+      "number",
+      "pipeline",
+      "repo",
+      "branch",
+      "commit",
+      "dirty",
+      "trigger",
+      "status",
+      "warnings",
+      "createdAt",
+      "startedAt",
+      "finishedAt",
+      "durationMs",
+      "stages",
+    ]);
+    expect(run.stages[0].jobs[0]).toMatchObject({
+      name: "compile",
+      stage: "build",
+      status: "success",
+      allowFailure: false,
+      failureReason: null,
+      exitCode: 0,
+      attempt: 1,
+      needs: [],
+      artifacts: [
+        { path: "dist/a.txt", sizeBytes: 4, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+        { path: "dist/b.txt", sizeBytes: 4, sha256: expect.any(String) },
+      ],
+    });
+    const { stages } = await form("-p", "web", "-s", "test");
+    expect(stages.at(-1)).toMatchObject({ run: 1, name: "test", status: "success", warnings: true });
+    const { stage } = await form("-p", "web", "--run", "1", "-s", "test");
+    expect(stage.jobs.map((job: { name: string }) => job.name)).toEqual(["unit", "lint"]);
+    const { jobs } = await form("-p", "web", "-s", "test", "-j", "lint");
+    expect(jobs.at(-1)).toMatchObject({
+      run: 1,
+      name: "lint",
+      status: "failed",
+      allowFailure: true,
+      exitCode: 3,
+    });
+    const { job } = await form("-p", "web", "--run", "1", "-s", "test", "-j", "unit");
+    expect(job).toMatchObject({ name: "unit", status: "success" });
+  });
+
+  test.each([
+    [["--run", "1"]],
+    [["-s", "test"]],
+    [["-p", "web", "-j", "unit"]],
+    [["-p", "web", "--run", "1", "-j", "unit"]],
+  ])("%j is none of them, and the valid ones are named", async (args) => {
+    const { status, stderr } = await sandbox.cicd("report", ...args);
+    expect(status).toBe(2);
+    expect(stderr).toContain("[USAGE]");
+    expect(stderr).toContain("-p --run -s -j");
+  });
+
+  test.each([
+    [["-p", "wbe"], 'did you mean "web"?'],
+    [["-p", "web", "--run", "999"], "the newest run of web is #"],
+    [["-p", "web", "-s", "tset"], 'did you mean "test"?'],
+    [["-p", "web", "-s", "test", "-j", "untit"], 'did you mean "unit"?'],
+  ])("%j is not found, with a way on", async (args, hint) => {
+    const { status, stderr } = await sandbox.cicd("report", ...args);
+    expect(status).toBe(2);
+    expect(stderr).toContain("[NOT_FOUND]");
+    expect(stderr).toContain(hint);
+  });
+});
+
+describe("logs, artifacts, retry", () => {
+  test("the log of a job is exact, of all jobs prefixed", async () => {
+    const one = await sandbox.cicd("logs", "-p", "web", "--run", "1", "--job", "unit");
+    expect(one.stdout).toEndWith("$ cat dist/a.txt\none\n$ echo unit is done\nunit is done\n");
+    const all = await sandbox.cicd("logs", "-p", "web", "--run", "1");
+    for (const line of all.stdout.trimEnd().split("\n")) expect(line).toMatch(/^\[(compile|unit|lint)\] /);
+  });
+
+  test("a reader that goes away is no error", async () => {
+    const loud = "name: loud\nstages: [test]\njobs:\n  a: { stage: test, script: seq 1 200000 }\n";
+    await sandbox.write({ "other/loud.yml": loud });
+    expect((await sandbox.cicd("run", "-q", "-f", "other/loud.yml")).status).toBe(0);
+    const child = sandbox.start("logs", "-p", "loud", "--job", "a");
+    const reader = child.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    expect(await child.exited).toBe(0);
+    expect(await new Response(child.stderr).text()).toStartWith("loud #1");
+  });
+
+  test("artifacts are listed and fetched, all, by file and by directory", async () => {
+    const listed = await sandbox.cicd("artifacts", "-p", "web", "--run", "1");
+    expect(listed.stdout).toBe("compile  dist/a.txt  4 B\ncompile  dist/b.txt  4 B\n");
+    const out = join(sandbox.directory, "out");
+    const get = (...args: string[]) => sandbox.cicd("artifacts", "get", "-p", "web", "--run", "1", ...args);
+    expect((await get("--output", out)).status).toBe(0);
+    expect(await Bun.file(join(out, "dist/b.txt")).text()).toBe("two\n");
+    expect((await get("--output", out)).status).toBe(2);
+    expect((await get("--output", out, "--force")).status).toBe(0);
+    const file = join(sandbox.directory, "file");
+    expect((await get("dist/a.txt", "--output", file)).stdout).toBe(`1 artifact in ${file}\n`);
+    expect(await Bun.file(join(file, "dist/a.txt")).text()).toBe("one\n");
+    expect((await get("dist/c.txt", "--output", file)).stderr).toContain("[NOT_FOUND]");
+    expect((await get("dist", "--output", join(sandbox.directory, "dir"))).stdout).toStartWith("2 artifacts");
+  });
+
+  test("retry runs again what failed, inside the same run, and says so when nothing did", async () => {
+    const marker = join(sandbox.directory, "mended");
+    await sandbox.write({
+      "other/flaky.yml": RED.replace("name: red", "name: flaky").replace("/nonexistent/mended", marker),
+    });
+    expect((await sandbox.cicd("run", "-f", "other/flaky.yml")).status).toBe(1);
+    await Bun.write(marker, "");
+    const again = await sandbox.cicd("retry", "-p", "flaky");
+    expect(again.status).toBe(0);
+    expect(again.stderr).toContain("[unit] attempt 2 started\n");
+    const { run } = json(await sandbox.cicd("report", "-p", "flaky", "--run", "1", "--json"));
+    expect(run.status).toBe("success");
+    expect(run.stages.map((stage: { jobs: { attempt: number }[] }) => stage.jobs[0]!.attempt)).toEqual([
+      2, 1,
+    ]);
+    const nothing = await sandbox.cicd("retry", "-p", "flaky");
+    expect([nothing.status, nothing.stderr]).toEqual([2, expect.stringContaining("[NOTHING_TO_DO]")]);
+    expect((await sandbox.cicd("retry", "-p", "flaky", "--job", "shpi")).stderr).toContain(
+      'did you mean "ship"?',
+    );
+  });
+});
+
+describe("the smaller commands", () => {
+  test("check prints every problem with its place, and --json the same as data", async () => {
+    const broken = await sandbox.cicd("check", "-f", "other/broken.yml");
+    expect(broken.status).toBe(2);
+    expect(broken.stdout).toContain("other/broken.yml:4:18 error [CONFIG_UNKNOWN_STAGE]");
+    expect(broken.stdout).toEndWith("✗ other/broken.yml: 3 errors\n");
+    const data = json(await sandbox.cicd("--check", "--config-file", "other/broken.yml", "--json"));
+    expect(data.valid).toBe(false);
+    expect(Object.keys(data.diagnostics[0])).toEqual([
+      "code",
+      "severity",
+      "message",
+      "file",
+      "line",
+      "column",
+      "hint",
+    ]);
+    const whole = await sandbox.cicd("check", "-o", "jobs.unit.image=busybox", "-o", "default.image=busybox");
+    expect([whole.status, whole.stdout]).toEqual([0, "✓ .cicd-pipelines/web.yml: web, 3 jobs in 2 stages\n"]);
+  });
+
+  test("dryrun prints the plan and starts nothing", async () => {
+    const before = json(await sandbox.cicd("list", "--json")).runs.length;
+    const plan = json(await sandbox.cicd("--dryrun", "--json", "--job", "unit"));
+    expect(plan).toMatchObject({ pipeline: "web", order: [["compile"], ["unit"]] });
+    expect(plan.stages[1].jobs).toEqual([
+      {
+        name: "unit",
+        image: null,
+        needs: [],
+        script: ["cat dist/a.txt", "echo unit is done"],
+        when: "on_success",
+      },
+    ]);
+    expect((await sandbox.cicd("plan")).stdout).toContain(
+      "Order of starting\n  1.  compile\n  2.  unit, lint\n",
+    );
+    expect(json(await sandbox.cicd("list", "--json")).runs.length).toBe(before);
+  });
+
+  test("init writes a file that passes the check, and never overwrites one", async () => {
+    await using fresh = await Sandbox.open({ "package.json": '{"scripts":{"test":"node --test"}}' });
+    const written = await fresh.cicd("init");
+    expect([written.status, written.stdout]).toEqual([0, "wrote .cicd-pipelines/ci.yml\n"]);
+    expect((await fresh.cicd("check")).status).toBe(0);
+    expect((await fresh.cicd("init")).status).toBe(2);
+  });
+
+  test("doctor finds everything, and fails where something needed is broken", async () => {
+    const { findings } = json(await sandbox.cicd("doctor", "--json"));
+    const names = findings.map((finding: { name: string }) => finding.name);
+    expect(names).toEqual(["git", "docker", "database", "state directory", "disk"]);
+    await using lost = await Sandbox.open({ "README.md": "" }, { DOCKER_HOST: "unix:///nonexistent.sock" });
+    const broken = await lost.cicd("doctor");
+    expect(broken.status).toBe(3);
+    expect(broken.stdout).toMatch(/✗ docker .*\[DOCKER_UNREACHABLE\]\n +→ /);
+  });
+
+  test("gc shows and removes what retention lets go", async () => {
+    const args = ["gc", "--keep-last", "1", "--older-than", "0s"];
+    const shown = json(await sandbox.cicd(...args, "--dry-run", "--json"));
+    expect(shown.runs.length).toBeGreaterThan(1);
+    const removed = json(await sandbox.cicd(...args, "--json"));
+    expect(removed.runs.length).toBe(shown.runs.length);
+    const left = json(await sandbox.cicd("report", "-p", "web", "--json")).runs;
+    expect(left).toHaveLength(1);
+    expect(left[0].number).toBeGreaterThan(1);
+  });
+
+  test("schema is JSON", async () => {
+    expect(json(await sandbox.cicd("schema")).title).toBe("cicd pipeline");
+  });
+});
+
+describe("what goes wrong around it", () => {
+  test.each([
+    [["chekc"], "USAGE", 'did you mean "check"?'],
+    [["run", "--detahc"], "USAGE", "did you mean --detach?"],
+    [["run", "extra"], "USAGE", 'unexpected argument "extra"'],
+    [["run", "-p", "web", "-f", "a.yml"], "USAGE", "-p and -f exclude each other"],
+    [["run", "--job", "unit", "--stage", "test"], "USAGE", "--job and --stage exclude each other"],
+    [["run", "-o", "nothing"], "USAGE", "path=value"],
+    [["run", "-o", "jobs.unti.timeout=5m"], "CONFIG_INVALID", "unti"],
+    [["run", "--var", "1X=2"], "USAGE", "NAME=VALUE"],
+    [["run", "-q", "-v"], "USAGE", "--quiet and --verbose exclude each other"],
+    [["run", "--jobs", "0"], "SETTINGS_INVALID", "--jobs"],
+    [["run", "--server", "https://ci"], "NOT_SUPPORTED", "server"],
+    [["run", "--job", "unti"], "NOT_FOUND", "unit"],
+    [["check", "-f", "other"], "CONFIG_UNREADABLE", "is a directory"],
+    [["check", "-f", "none.yml"], "CONFIG_NOT_FOUND", "none.yml"],
+    [["list", "--all", "-p", "web"], "USAGE", "--all and -p exclude each other"],
+    [["artifacts", "put"], "USAGE", "it knows ls and get"],
+    [["gc", "--older-than", "soon"], "USAGE", "not a duration"],
+    [["report", "--format", "xml"], "USAGE", "table, markdown or json"],
+  ])("%j is exit 2 with a code and a way on", async (args, code, part) => {
+    const human = await sandbox.cicd(...args);
+    expect([human.status, human.stdout]).toEqual([2, ""]);
+    expect(human.stderr).toContain(`[${code}]`);
+    expect(human.stderr).toContain(part);
+    expect(human.stderr).not.toMatch(/\n\s+at /);
+    const machine = await sandbox.cicd(...args, "--json");
+    expect([machine.status, machine.stderr, json(machine).error.code]).toEqual([2, "", code]);
+  });
+
+  test("no git, no Docker, no repository, no database are exit 3 with a code", async () => {
+    const outside = join(sandbox.directory, "outside");
+    await mkdir(outside);
+    const cases: [Record<string, string>, string[], string][] = [
+      [{ PATH: "/nonexistent" }, ["run"], "GIT_MISSING"],
+      [{ CICD_EXECUTOR: "", DOCKER_HOST: "unix:///nonexistent.sock" }, ["run"], "DOCKER_UNREACHABLE"],
+      [{}, ["run", "-r", outside], "GIT_NOT_A_REPOSITORY"],
+      [{}, ["list", "--database", "postgres://u:secret@127.0.0.1:1/none"], "STORE_UNREACHABLE"],
+      [{}, ["list", "--database", `sqlite:${join(sandbox.repo, "other/red.yml")}`], "STORE_CORRUPT"],
+    ];
+    for (const [environment, args, code] of cases) {
+      await using other = await Sandbox.open(
+        { ".cicd-pipelines/web.yml": GREEN },
+        {
+          CICD_EXECUTOR: "shell",
+          ...environment,
+        },
+      ).catch(() => Sandbox.open({ ".cicd-pipelines/web.yml": GREEN }, { CICD_EXECUTOR: "shell" }));
+      Object.assign(other.environment, environment);
+      const { status, stderr } = await other.cicd(...args);
+      expect(stderr).toContain(`[${code}]`);
+      expect(stderr).not.toContain("secret");
+      expect(status).toBe(3);
+    }
+  }, 30_000);
+
+  test("without Docker the hint names the way out", async () => {
+    await using other = await Sandbox.open(
+      { ".cicd-pipelines/web.yml": GREEN },
+      { DOCKER_HOST: "unix:///none.sock" },
+    );
+    expect((await other.cicd("run")).stderr).toContain("--executor shell");
+  });
+
+  test("a state directory that cannot be used is said so", async () => {
+    const file = join(sandbox.directory, "plain");
+    await Bun.write(file, "");
+    await chmod(file, 0o600);
+    await using other = await Sandbox.open({ ".cicd-pipelines/web.yml": GREEN });
+    other.environment.CICD_STATE_DIR = join(file, "state");
+    const { status, stderr } = await other.cicd("list");
+    expect([status, stderr]).toEqual([3, expect.stringContaining("CICD_STATE_DIR")]);
+    expect(
+      (await other.cicd("check", "-f", ".cicd-pipelines/web.yml", "-o", "default.image=busybox")).status,
+    ).toBe(0);
+  });
+});
