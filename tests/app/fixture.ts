@@ -1,0 +1,104 @@
+import type { App } from "../../src/app/app.ts";
+import type { CollectedGarbage, KeptArtifacts } from "../../src/app/upkeep.ts";
+import { localFiles } from "../../src/config/local-files.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import type { Lease, Outcome } from "../../src/run/records.ts";
+import type { RunDetail, Store } from "../../src/run/store.ts";
+import { MemoryStore } from "../../src/store/memory/memory-store.ts";
+import { newRun } from "../support/plans.ts";
+
+const NOTHING: CollectedGarbage = {
+  snapshots: 0,
+  layers: 0,
+  blobs: 0,
+  clones: 0,
+  objects: 0,
+  temporary: 0,
+  bytes: 0,
+};
+
+export const OWNER = { machineId: "m", bootId: "b", pid: 1, processStart: "1" };
+
+/** The use-cases over the memory store, with a clock that stands still; everything is about the repository `/repo`. */
+export class AppFixture {
+  now = 1_000_000_000;
+  readonly store: Store = new MemoryStore(() => this.now);
+  /** How often each method of the store was called. */
+  readonly calls = new Map<string, number>();
+  kept: KeptArtifacts | undefined;
+  private count = 0;
+
+  readonly app: App = {
+    store: async () => this.counting(),
+    sources: async () => ({
+      repoKey: async () => "/repo",
+      open: () => Promise.reject(new Error("not opened here")),
+    }),
+    layers: () => Promise.reject(new Error("no layers here")),
+    executor: () => Promise.reject(new Error("no executor here")),
+    files: localFiles,
+    upkeep: {
+      askGit: () => Promise.reject(new Error("not asked here")),
+      askDocker: () => Promise.reject(new Error("not asked here")),
+      askStateDirectory: () => Promise.reject(new Error("not asked here")),
+      collectGarbage: async (kept) => {
+        this.kept = kept;
+        return NOTHING;
+      },
+    },
+    identity: { instance: "test", owner: OWNER },
+    now: () => this.now,
+    newId: () => `id${++this.count}`,
+    isOwnerAlive: () => true,
+    [Symbol.asyncDispose]: async () => {},
+  };
+
+  /** Records a run; its jobs end as `ends` says, in that order, each after a second. */
+  async record(plan: Plan, ends: Record<string, Partial<Outcome>> = {}): Promise<RunDetail> {
+    const id = this.app.newId();
+    await this.store.createRun(newRun(id, plan));
+    for (const outcome of Object.values(ends)) {
+      const lease = await this.begin(id);
+      this.now += 1000;
+      await this.end(lease, outcome);
+    }
+    return (await this.store.readRun(id))!;
+  }
+
+  /** Starts the next job of a run. */
+  async begin(runId: string): Promise<Lease> {
+    const scope = { kind: "runs" as const, runIds: [runId] };
+    const lease = await this.store.claimJob({ worker: "w", token: this.app.newId(), leaseMs: 30_000, scope });
+    if (lease === undefined) throw new Error("no job is pending");
+    await this.store.execute(runId, { type: "start", lease, containerName: "c" });
+    return lease;
+  }
+
+  async end(lease: Lease, outcome: Partial<Outcome> = {}): Promise<void> {
+    const whole: Outcome = {
+      status: "success",
+      exitCode: 0,
+      failureReason: null,
+      message: null,
+      logBytes: 0,
+      logSha256: null,
+      artifactLayer: null,
+      artifacts: [],
+      ...outcome,
+    };
+    await this.store.execute(lease.runId, { type: "finish", lease, outcome: whole });
+  }
+
+  private counting(): Store {
+    return new Proxy(this.store, {
+      get: (store, name: keyof Store) => {
+        const value = store[name];
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          this.calls.set(String(name), (this.calls.get(String(name)) ?? 0) + 1);
+          return (value as (...args: unknown[]) => unknown).apply(store, args);
+        };
+      },
+    });
+  }
+}
