@@ -8,8 +8,9 @@ has_postgres() { [ -n "${CICD_TEST_DATABASE_URL:-}" ] || compgen -G '/usr/lib/po
 # The Debian packages that this machine lacks for the tests, on one line.
 missing_packages() {
   local missing=()
-  docker_answers || command -v dockerd >/dev/null || missing+=(docker.io cgroupfs-mount)
-  command -v docker >/dev/null || missing+=(docker.io)
+  if ! command -v docker >/dev/null || ! { docker_answers || command -v dockerd >/dev/null; }; then
+    missing+=(docker.io cgroupfs-mount)
+  fi
   has_postgres || missing+=(postgresql)
   command -v debootstrap >/dev/null || missing+=(debootstrap)
   command -v busybox >/dev/null || missing+=(busybox-static)
