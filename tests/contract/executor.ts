@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -7,8 +7,6 @@ import type { PlannedJob } from "../../src/plan/plan.ts";
 import type { AttemptSpec, Execution, ExecutionResult, Executor } from "../../src/run/executor.ts";
 import { CollectedFiles } from "../support/collected-files.ts";
 import { plannedJob } from "../support/plans.ts";
-
-setDefaultTimeout(60_000);
 
 /** Opens an executor of an instance over a state directory; called again for the same two it stands for a restarted process. */
 export type MakeExecutor = (place: { instance: string; stateDir: string }) => Promise<Executor> | Executor;
@@ -108,7 +106,7 @@ export async function readUntil(execution: Execution, text: string): Promise<voi
 }
 
 /**
- * What every executor does. Scripts keep to the fake's language: echo (also into a file), cat, touch, sleep, exit, true,
+ * What every executor does; a file that calls this sets a default time-out that suits it. Scripts keep to the fake's language: echo (also into a file), cat, touch, sleep, exit, true,
  * false.
  */
 export function executorContract(name: string, make: MakeExecutor, options: ContractOptions): void {

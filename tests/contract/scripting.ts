@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CicdError } from "../../src/errors/cicd-error.ts";
 import { CollectedFiles } from "../support/collected-files.ts";
+import { labelledObjects } from "../support/docker.ts";
 import { Bench, type ContractOptions, type MakeExecutor, readLog, readUntil } from "./executor.ts";
 
 /** What the executors with a real shell do beyond the contract of all. Scripts keep to what busybox has. */
@@ -104,6 +106,16 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
       expect(readFileSync(join(layer, "sub/file"), "utf8")).toBe("as it was\n");
       const { log } = await bench.run({ script: ["ls; ls sub"] }, { layers: [layer] });
       expect(log).toEndWith("\nsub\nfile\n");
+    });
+
+    test.concurrent("a layer that is gone is the machine's fault: start throws and leaves nothing", async () => {
+      const spec = bench.spec(
+        { script: ["true"] },
+        { layers: [bench.layer({ a: "" }), join(bench.stateDir, "gone")] },
+      );
+      const failure = await bench.executor.start(spec, never()).catch((error) => error);
+      expect(failure).toBeInstanceOf(CicdError);
+      expect(await labelledObjects(bench.instance)).not.toContain(spec.name);
     });
 
     test.concurrent("a process left in the background does not keep the job from ending, and ends with it", async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 /**
  * Stands between a client and the engine's socket, and breaks off each connection whose request matches once that many
- * bytes of the answer have passed.
+ * bytes of the answer have passed; twice as many each time, so that a client that begins anew gets further.
  */
 export async function startCuttingProxy(
   enginePath: string,
@@ -18,7 +18,7 @@ export async function startCuttingProxy(
     const engine = connect(enginePath);
     let left: number | undefined;
     client.on("data", (chunk) => {
-      if (cut.request.test(chunk.toString("latin1"))) left = cut.afterBytes;
+      if (cut.request.test(chunk.toString("latin1"))) left = cut.afterBytes * 2 ** proxy.cuts;
       engine.write(chunk);
     });
     engine.on("data", (chunk) => {

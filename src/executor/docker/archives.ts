@@ -2,6 +2,7 @@ import { constants, createReadStream } from "node:fs";
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { LayerPath } from "../../run/workspace.ts";
 
 /** A small tar, held in memory: directories end in `/`. Owner root. */
@@ -20,18 +21,21 @@ export async function makeArchive(entries: { name: string; mode: number; text?: 
 
 /**
  * The layers as one uncompressed tar below `directory` (relative, without a trailing slash), lowest first so that later
- * ones cover earlier ones; streamed. Everything is writable for everybody, so that a job of any user can work.
+ * ones cover earlier ones; streamed. Everything is writable for everybody, so that a job of any user can work. `packed`
+ * rejects when a layer cannot be read; the tar then never ends.
  */
-export async function packLayers(layers: LayerPath[], directory: string): Promise<Readable> {
+export async function packLayers(
+  layers: LayerPath[],
+  directory: string,
+): Promise<{ tar: Readable; packed: Promise<void> }> {
   const { pack } = await import("tar-stream");
   const tar = pack();
-  const writeAll = async () => {
+  const packAll = async () => {
     await entry(tar, { name: `${directory}/`, type: "directory", mode: 0o777 });
     for (const layer of layers) await packDirectory(tar, layer, directory);
     tar.finalize();
   };
-  writeAll().catch((error) => tar.destroy(error));
-  return Readable.from(tar, { objectMode: false });
+  return { tar: Readable.from(tar, { objectMode: false }), packed: packAll() };
 }
 
 type Pack = ReturnType<typeof import("tar-stream")["pack"]>;
@@ -57,14 +61,13 @@ async function packDirectory(tar: Pack, source: string, target: string): Promise
 
 function entry(tar: Pack, header: Header): Promise<void> {
   return new Promise((resolve, reject) => {
-    tar.entry(header, (error) => (error ? reject(error) : resolve()));
+    tar.entry(header, "", (error) => (error ? reject(error) : resolve()));
   });
 }
 
 async function fileEntry(tar: Pack, header: Header & { size: number }, path: string): Promise<void> {
-  if (header.size === 0) return entry(tar, header);
-  await new Promise<void>((resolve, reject) => {
-    const sink = tar.entry(header, (error) => (error ? reject(error) : resolve()));
-    createReadStream(path).on("error", reject).pipe(sink);
-  });
+  if (header.size === 0) return await entry(tar, header);
+  const written = Promise.withResolvers<void>();
+  const sink = tar.entry(header, (error) => (error ? written.reject(error) : written.resolve()));
+  await Promise.all([pipeline(createReadStream(path), sink), written.promise]);
 }

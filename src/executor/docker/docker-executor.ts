@@ -1,5 +1,7 @@
-import { CicdError } from "../../errors/cicd-error.ts";
+import type { Readable } from "node:stream";
+import { CicdError, messageOf } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
+import type { LayerPath } from "../../run/workspace.ts";
 import { canceledResult, failedResult } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
@@ -22,11 +24,16 @@ import { removeAttempt } from "./removal.ts";
 import { searchPathOf } from "./shell-search.ts";
 import { sweepInstance } from "./sweep.ts";
 import { findWorkspaceMode, forgetWorkspaceModes } from "./workspace-mode.ts";
-import { makeWorkspace, type PreparedWorkspace, type WorkspaceMode } from "./workspace-volumes.ts";
+import {
+  makeWorkspace,
+  type PreparedWorkspace,
+  removeWorkspace,
+  type WorkspaceMode,
+} from "./workspace-volumes.ts";
 
 export interface DockerExecutorOptions {
   connection: DockerConnection;
-  /** Names this installation in labels and the network; `[a-z0-9][a-z0-9_.-]*`. */
+  /** Names this installation in labels; `[a-z0-9][a-z0-9_.-]*`. */
   instance: string;
   /** An existing directory of this host for what is remembered between processes. */
   stateDir: string;
@@ -79,7 +86,8 @@ export class DockerExecutor implements Executor {
     } catch (error) {
       // Whoever takes over after a detach finds what there is and goes on with it.
       if (signal.aborted && stopReason(signal) === "detach") return settledExecution(canceledResult(null));
-      await removeAttempt(engine, spec.name);
+      if (error instanceof ForeignContainerError) await removeWorkspace(engine, spec.name);
+      else await removeAttempt(engine, spec.name);
       if (signal.aborted) return settledExecution(canceledResult(null));
       if (error instanceof ImagePullError) {
         return settledExecution(failedResult("image_pull_failure", null, error.message));
@@ -97,52 +105,67 @@ export class DockerExecutor implements Executor {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #createAndLaunch(spec: AttemptSpec, signal: AbortSignal): Promise<Execution> {
-    const { engine, images, networks } = await this.#open();
-    const image = spec.job.image!;
-    if (image.pullPolicy === "always") {
+    const { engine } = await this.#open();
+    if (spec.job.image!.pullPolicy === "always") {
       const adopted = await this.#adopt(spec, signal);
       if (adopted !== undefined) return adopted;
     }
+    const place = await this.#preparePlace(spec, signal);
+    const launch = planLaunch(spec);
+    const created = await this.#create(spec, launch, place);
+    if (created === "exists") {
+      const adopted = await this.#adopt(spec, signal);
+      return adopted ?? (await this.#createAndLaunch(spec, signal));
+    }
+    const id = created === "stale" ? await this.#createAgain(spec, launch, signal) : created.id;
+    await fill(engine, id, place, launch, signal);
+    signal.throwIfAborted();
+    return await DockerExecution.launch(engine, this.#jobContainer(id, spec, place.facts.env), spec, signal);
+  }
+
+  async #preparePlace(spec: AttemptSpec, signal: AbortSignal): Promise<Place> {
+    const { engine, images, networks } = await this.#open();
     const [facts, network, mode] = await Promise.all([
-      images.ensure(image, spec.onProgress, signal),
+      images.ensure(spec.job.image!, spec.onProgress, signal),
       networks.ensure(spec.labels),
       this.workspaceMode(),
     ]);
     signal.throwIfAborted();
     const workspace = await makeWorkspace(engine, mode, spec);
     signal.throwIfAborted();
-    const launch = planLaunch(spec);
-    const id = await this.#create(spec, launch, { image: image.name, network, volume: workspace.volume });
-    if (id === undefined) {
-      const adopted = await this.#adopt(spec, signal);
-      if (adopted !== undefined) return adopted;
-      return await this.#createAndLaunch(spec, signal);
-    }
-    await fill(engine, id, workspace, launch, facts, signal);
-    signal.throwIfAborted();
-    return await DockerExecution.launch(engine, this.#jobContainer(id, spec, facts.env), spec, signal);
+    return { facts, network, workspace };
   }
 
-  /** Returns the container's id; undefined when there is one of this name already. */
+  /** `exists`: there is a container of this name. `stale`: the image or the network was removed behind our back. */
   async #create(
     spec: AttemptSpec,
     launch: Launch,
-    place: { image: string; network: string; volume: string },
-  ): Promise<string | undefined> {
+    { network, workspace }: Place,
+  ): Promise<{ id: string } | "exists" | "stale"> {
     const { engine, images, networks } = await this.#open();
+    const image = spec.job.image!.name;
     const limits = this.#options.limits ?? {};
     try {
-      const created = engine.docker.createContainer(containerOptions(spec, launch, { ...place, limits }));
-      return (await created).id;
+      const options = containerOptions(spec, launch, { image, network, volume: workspace.volume, limits });
+      return { id: (await engine.docker.createContainer(options)).id };
     } catch (error) {
       const status = statusOf(error);
-      if (status === 409) return undefined;
-      if (status === 404) {
-        images.forget(place.image);
-        networks.forget();
-      }
-      return await ask(engine.host, "create the container", Promise.reject(error));
+      if (status === 409) return "exists";
+      if (status !== 404) return await ask(engine.host, "create the container", Promise.reject(error));
+      images.forget(image);
+      networks.forget();
+      return "stale";
     }
+  }
+
+  /** With a fresh look at the image and the network. */
+  async #createAgain(spec: AttemptSpec, launch: Launch, signal: AbortSignal): Promise<string> {
+    const created = await this.#create(spec, launch, await this.#preparePlace(spec, signal));
+    if (typeof created === "object") return created.id;
+    throw new CicdError(
+      "DOCKER_FAILED",
+      `The container ${spec.name} could not be created: its image or network vanished.`,
+    );
   }
 
   /**
@@ -155,13 +178,7 @@ export class DockerExecutor implements Executor {
     if (found === undefined) return undefined;
     const labels = readAttemptLabels(found.Config.Labels);
     if (labels === undefined || !sameAttempt(labels, spec.labels)) {
-      throw new CicdError(
-        "DOCKER_FAILED",
-        `The container name ${spec.name} is taken by a container of somebody else.`,
-        {
-          hint: "Remove or rename that container.",
-        },
-      );
+      throw new ForeignContainerError(spec.name);
     }
     if (found.State.Status === "created") {
       await removeAttempt(engine, spec.name);
@@ -195,6 +212,22 @@ export class DockerExecutor implements Executor {
   }
 }
 
+/** Told apart from other failures: that container is not ours to remove. */
+class ForeignContainerError extends CicdError {
+  constructor(name: string) {
+    super("DOCKER_FAILED", `The container name ${name} is taken by a container of somebody else.`, {
+      hint: "Remove or rename that container.",
+    });
+  }
+}
+
+/** What a container is made with. */
+interface Place {
+  facts: ImageFacts;
+  network: string;
+  workspace: PreparedWorkspace;
+}
+
 interface Parts {
   engine: Engine;
   images: JobImages;
@@ -219,21 +252,45 @@ async function findContainer(engine: Engine, name: string) {
 async function fill(
   engine: Engine,
   containerId: string,
-  workspace: PreparedWorkspace,
+  { workspace, facts }: Place,
   launch: Launch,
-  facts: ImageFacts,
   signal: AbortSignal,
 ): Promise<void> {
-  const put = async (archive: Buffer | NodeJS.ReadableStream) => {
-    const answer = engine.docker
-      .getContainer(containerId)
-      .putArchive(archive, { path: "/", abortSignal: signal });
-    await ask(engine.host, "fill the container", answer);
-  };
   const directory = WORKSPACE.slice(1);
-  if (workspace.toCopy.length > 0) await put(await packLayers(workspace.toCopy, directory));
+  if (workspace.toCopy.length > 0) await copyLayers(engine, containerId, workspace.toCopy, signal);
   const isRoot = /^(|0|root)(:|$)/.test(facts.user);
   const open = isRoot || workspace.toCopy.length > 0 ? [] : [{ name: `${directory}/`, mode: 0o777 }];
   const files = [...open, ...launch.files];
-  if (files.length > 0) await put(await makeArchive(files));
+  if (files.length > 0) await putArchive(engine, containerId, await makeArchive(files), signal);
+}
+
+/** Throws IO_FAILED when a layer cannot be read. */
+async function copyLayers(
+  engine: Engine,
+  containerId: string,
+  layers: LayerPath[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { tar, packed } = await packLayers(layers, WORKSPACE.slice(1));
+  const unreadable = new AbortController();
+  packed.catch((error) => unreadable.abort(error));
+  try {
+    await putArchive(engine, containerId, tar, AbortSignal.any([signal, unreadable.signal]));
+  } catch (error) {
+    if (signal.aborted || !unreadable.signal.aborted) throw error;
+    const { reason: cause } = unreadable.signal;
+    throw new CicdError("IO_FAILED", `Could not fill the workspace: ${messageOf(cause)}`, { cause });
+  } finally {
+    tar.destroy();
+  }
+}
+
+async function putArchive(
+  engine: Engine,
+  containerId: string,
+  archive: Buffer | Readable,
+  abortSignal: AbortSignal,
+): Promise<void> {
+  const answer = engine.docker.getContainer(containerId).putArchive(archive, { path: "/", abortSignal });
+  await ask(engine.host, "fill the container", answer);
 }

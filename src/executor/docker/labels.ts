@@ -16,9 +16,8 @@ export function attemptLabels(labels: AttemptLabels): Record<string, string> {
   };
 }
 
-export function instanceLabels(instance: string): Record<string, string> {
-  return { [INSTANCE]: instance };
-}
+/** Of what all installations on an engine share; no sweep touches it. */
+export const SHARED_LABELS = { "cicd.shared": "network" };
 
 /** For the throw-away objects of the workspace probe; `at` is milliseconds since 1970 by this host's clock. */
 export function probeLabels(instance: string, at: number): Record<string, string> {
@@ -30,7 +29,7 @@ export function instanceFilter(instance: string): { label: string[] } {
   return { label: [`${INSTANCE}=${instance}`] };
 }
 
-/** The attempt an object was made for; undefined for what belongs to the instance as a whole. */
+/** The attempt an object was made for; undefined for what was made for none. */
 export function readAttemptLabels(
   labels: Record<string, string> | null | undefined,
 ): AttemptLabels | undefined {

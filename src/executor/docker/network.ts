@@ -2,12 +2,16 @@ import type Dockerode from "dockerode";
 import type { AttemptLabels } from "../../run/executor.ts";
 import type { Engine } from "./connection.ts";
 import { ask, dockerMessage, statusOf } from "./engine-error.ts";
-import { attemptLabels, instanceFilter, instanceLabels } from "./labels.ts";
+import { attemptLabels, SHARED_LABELS } from "./labels.ts";
+
+const SHARED_NAME = "cicd";
+const ISOLATING = { "com.docker.network.bridge.enable_icc": "false" };
 
 /**
- * The network of the jobs' containers. One bridge per instance that lets no container reach another
- * (`enable_icc=false`): it isolates runs at the price of one creation per instance, where a network per run would cost
- * 100 ms each. Where the engine cannot do that (no br_netfilter in the kernel), each run gets a network of its own.
+ * The network of the jobs' containers: one bridge per engine, shared by all installations, on which no container
+ * reaches another (`enable_icc=false`). It isolates runs at the price of one creation for good, where a network per run
+ * costs 100 ms each and engines have addresses for some thirty networks only. Where the kernel cannot do that (no
+ * br_netfilter), each run gets a network of its own.
  */
 export class JobNetworks {
   readonly #engine: Engine;
@@ -24,15 +28,14 @@ export class JobNetworks {
   async ensure(labels: AttemptLabels): Promise<string> {
     if (!this.#perRun) {
       try {
-        return await this.#once(`cicd-${this.#instance}`, instanceLabels(this.#instance), {
-          "com.docker.network.bridge.enable_icc": "false",
-        });
+        return await this.#once({ name: SHARED_NAME, labels: SHARED_LABELS, options: ISOLATING });
       } catch (error) {
         if (!/netfilter|inter-container/i.test(dockerMessage(error))) throw error;
         this.#perRun = true;
       }
     }
-    return await this.#once(`cicd-${this.#instance}-${labels.run}`, attemptLabels(labels), {});
+    const name = `cicd-${this.#instance}-${labels.run}`;
+    return await this.#once({ name, labels: attemptLabels(labels), options: {} });
   }
 
   /** After the engine said that a network is gone. */
@@ -40,53 +43,64 @@ export class JobNetworks {
     this.#ids.clear();
   }
 
-  #once(name: string, labels: Record<string, string>, options: Record<string, string>): Promise<string> {
-    let id = this.#ids.get(name);
+  #once(wanted: Wanted): Promise<string> {
+    let id = this.#ids.get(wanted.name);
     if (id === undefined) {
-      id = this.#findOrCreate(name, labels, options);
-      id.catch(() => this.#ids.delete(name));
-      this.#ids.set(name, id);
+      id = findOrCreate(this.#engine, wanted);
+      id.catch(() => this.#ids.delete(wanted.name));
+      this.#ids.set(wanted.name, id);
     }
     return id;
   }
+}
 
-  async #findOrCreate(
-    name: string,
-    labels: Record<string, string>,
-    options: Record<string, string>,
-  ): Promise<string> {
-    const found = await this.#find(name);
-    if (found !== undefined) return found;
-    try {
-      await this.#engine.docker.createNetwork({
-        Name: name,
-        Driver: "bridge",
-        CheckDuplicate: true,
-        Labels: labels,
-        Options: options,
-      });
-    } catch (error) {
-      if (statusOf(error) !== 409) await ask(this.#engine.host, "create a network", Promise.reject(error));
-    }
-    const created = await this.#find(name);
-    if (created !== undefined) return created;
-    return await ask(
-      this.#engine.host,
-      "create a network",
-      Promise.reject(new Error(`${name} is gone at once`)),
-    );
-  }
+interface Wanted {
+  name: string;
+  labels: Record<string, string>;
+  options: Record<string, string>;
+}
 
-  /** Docker allows two networks of one name; every process must choose the same one, so the oldest. */
-  async #find(name: string): Promise<string | undefined> {
-    const networks = await ask(
-      this.#engine.host,
-      "list the networks",
-      this.#engine.docker.listNetworks({ filters: { ...instanceFilter(this.#instance), name: [name] } }),
-    );
-    const [oldest] = networks.filter((network) => network.Name === name).sort(byAge);
-    return oldest?.Id;
+async function findOrCreate(engine: Engine, wanted: Wanted): Promise<string> {
+  const found = await find(engine, wanted);
+  if (found !== undefined) return found;
+  let created: string | undefined;
+  try {
+    const network = await engine.docker.createNetwork({
+      Name: wanted.name,
+      Driver: "bridge",
+      CheckDuplicate: true,
+      Labels: wanted.labels,
+      Options: wanted.options,
+    });
+    created = network.id;
+  } catch (error) {
+    if (statusOf(error) !== 409) await ask(engine.host, "create a network", Promise.reject(error));
   }
+  const chosen = await find(engine, wanted);
+  if (chosen === undefined) {
+    const gone = new Error(
+      `a network ${wanted.name} that is not of cicd is in the way, or it was removed at once`,
+    );
+    return await ask(engine.host, "create a network", Promise.reject(gone));
+  }
+  if (created !== undefined && created !== chosen)
+    await engine.docker
+      .getNetwork(created)
+      .remove()
+      .catch(() => {});
+  return chosen;
+}
+
+/** Docker may make two networks of one name at the same moment; every process must choose the same one, so the oldest. */
+async function find(engine: Engine, { name, labels, options }: Wanted): Promise<string | undefined> {
+  const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  const listed = engine.docker.listNetworks({ filters: { label: label.slice(0, 2), name: [name] } });
+  const networks = await ask(engine.host, "list the networks", listed);
+  const fits = (network: Dockerode.NetworkInspectInfo) =>
+    network.Name === name &&
+    Object.entries(options).every(([key, value]) => network.Options?.[key] === value);
+  const [oldest] = networks.filter(fits).sort(byAge);
+  return oldest?.Id;
 }
 
 function byAge(one: Dockerode.NetworkInspectInfo, other: Dockerode.NetworkInspectInfo): number {

@@ -10,7 +10,7 @@ const PROBE_MS = 60_000;
 
 /**
  * Removes this instance's containers, then volumes, then networks of attempts that `isLive` denies, and what dead
- * probes left. The instance's own network stays. `now`: milliseconds since 1970.
+ * probes left. `now`: milliseconds since 1970.
  */
 export async function sweepInstance(
   engine: Engine,
