@@ -5,6 +5,7 @@ import { type PostgresConnection, pauseMs } from "./postgres-connection.ts";
 /** Opens a connection of its own with further driver options. */
 export type OpenListener = (options: {
   onnotify: (channel: string, payload: string) => void;
+  onclose: () => void;
   max_lifetime: null;
 }) => Sql;
 
@@ -123,17 +124,20 @@ export class ChangeFeed implements AsyncDisposable {
   /** Listens until `signal` aborts; a broken connection is replaced, and listeners then look at everything anew. */
   async #listen(open: OpenListener, signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; failures += 1) {
+      const broken = new AbortController();
       const sql = open({
         max_lifetime: null,
         onnotify: (_channel, payload) => {
           if (payload !== this.#self) this.#signal.emit();
         },
+        onclose: () => broken.abort(),
       });
+      const over = AbortSignal.any([signal, broken.signal]);
       try {
         await within(sql.unsafe(`LISTEN ${this.#channel}`), PING_TIMEOUT_MS);
         failures = 0;
         this.#signal.emit();
-        while (await pause(PING_MS, signal)) await within(sql.unsafe("SELECT 1"), PING_TIMEOUT_MS);
+        while (await pause(PING_MS, over)) await within(sql.unsafe("SELECT 1"), PING_TIMEOUT_MS);
       } catch {
         await pause(pauseMs(failures), signal);
       } finally {

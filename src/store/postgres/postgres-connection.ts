@@ -84,7 +84,7 @@ export class PostgresConnection implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    await this.#pool.end({ timeout: 5 });
+    await this.#pool.end({ timeout: 1 });
   }
 
   #begin<T>(options: string, body: (session: Session) => Promise<T>): Promise<T> {

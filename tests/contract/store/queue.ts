@@ -1,9 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import type { Lease } from "../../../src/run/records.ts";
+import { runStatus } from "../../../src/run/status.ts";
 import { eventually } from "../../support/eventually.ts";
 import { newRun, plannedJob, planOf } from "../../support/plans.ts";
 import type { StoreUnderTest } from "../store.ts";
-import { attemptOf, claim, claimed, detail, finish, job, ONE_JOB, started, THREE_JOBS } from "./acts.ts";
+import {
+  attemptOf,
+  claim,
+  claimed,
+  detail,
+  FAILURE,
+  finish,
+  job,
+  ONE_JOB,
+  SUCCESS,
+  started,
+  THREE_JOBS,
+} from "./acts.ts";
 
 export function queueContract(under: StoreUnderTest): void {
   describe("claims", () => {
@@ -92,6 +105,51 @@ export function queueContract(under: StoreUnderTest): void {
         );
       }
     });
+
+    test("finishes, renewals, cancels, retries and deletions at once leave every run ended", async () => {
+      const { store, another } = under;
+      const stores = [store, another];
+      const ids = Array.from({ length: 12 }, (_, i) => `run-${i}`);
+      await Promise.all(ids.map((id, i) => stores[i % 2]!.createRun(newRun(id, THREE_JOBS))));
+      let isDisturbed = true;
+      const ended = async () =>
+        !isDisturbed &&
+        (await store.findRuns({ statuses: ["pending", "running", "canceling"] })).length === 0;
+      const work = async (worker: number) => {
+        const mine = stores[worker % 2]!;
+        while (!(await ended())) {
+          const lease = await claim(mine, { worker: `w${worker}` });
+          if (lease === undefined) {
+            await Bun.sleep(1);
+            continue;
+          }
+          await mine.execute(lease.runId, { type: "start", lease, containerName: lease.jobId });
+          await mine.renewLeases([lease], 60_000);
+          const isBad = lease.attempt === 1 && worker === 0;
+          await finish(stores[(worker + 1) % 2]!, lease, isBad ? FAILURE : SUCCESS);
+        }
+      };
+      const disturb = async () => {
+        await another.execute("run-3", { type: "request_cancel", actor: "me" });
+        await store.execute("run-4", { type: "request_stop", actor: "me" });
+        for (let round = 0; round < 6; round += 1) {
+          for (const id of ids) {
+            await another.execute(id, { type: "retry", jobs: "failed", actor: "me", owner: null });
+          }
+          await store.deleteRuns(["run-0", "run-1"]);
+          await Bun.sleep(1);
+        }
+        isDisturbed = false;
+      };
+      await Promise.all([work(0), work(1), work(2), work(3), disturb()]);
+      await store.deleteRuns(["run-0", "run-1"]);
+      const left = await another.findRunDetails({});
+      expect(left.map(({ run }) => run.id).sort()).toEqual(ids.slice(2).sort());
+      for (const { run, jobs, attempts } of left) {
+        expect(run.status).toBe(runStatus(jobs));
+        expect(attempts.every(({ outcome }) => outcome !== null)).toBe(true);
+      }
+    }, 30_000);
   });
 
   describe("leases", () => {
