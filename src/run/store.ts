@@ -15,7 +15,7 @@ import type { Command, CommandResult } from "./transitions.ts";
 /**
  * The store contract. Three adapters (memory for the orchestrator's own tests, SQLite, PostgreSQL) pass one contract
  * test. Every method is atomic. They throw `CicdError` STORE_UNREACHABLE, STORE_BUSY, STORE_CORRUPT,
- * STORE_SCHEMA_NEWER, STORE_FAILED or DISK_FULL, and then nothing of the call is stored.
+ * STORE_SCHEMA_NEWER, STORE_FAILED, PERMISSION_DENIED or DISK_FULL, and then nothing of the call is stored.
  */
 export interface Store extends RunStore, QueueStore, LogStore, AsyncDisposable {
   /** For `doctor`: what and where it is, without secrets, and its schema version. */
@@ -82,7 +82,7 @@ export interface LogStore {
    * the attempt is finished; nothing is stored then.
    */
   appendLog(chunk: LogChunk): Promise<"stored" | "gap">;
-  /** At most `maxBytes` bytes of the log from `offset` on (at least one chunk's rest where there is one), and where it ends now. */
+  /** At most `maxBytes` (> 0) bytes of the log from `offset` on, none only where there are none, and where it ends now. */
   readLog(at: { jobId: string; attempt: number; offset: number; maxBytes: number }): Promise<LogSlice>;
 }
 
