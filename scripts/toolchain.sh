@@ -52,8 +52,8 @@ ensure_toolchain() {
   export PATH
   lock=$(cat "$root/package.json" "$root/bun.lock" | cksum)
   if [ "$(cat "$root/node_modules/.installed" 2>/dev/null)" = "$lock" ]; then return; fi
-  output=$(cd "$root" && "$bun" install --frozen-lockfile 2>&1) || {
-    say "$output"
+  install_output=$(cd "$root" && "$bun" install --frozen-lockfile 2>&1) || {
+    say "$install_output"
     fail "the dependencies could not be installed" "package.json and bun.lock must agree: run bun install and commit both"
   }
   echo "$lock" >"$root/node_modules/.installed"

@@ -15,31 +15,72 @@ type Exit = (typeof EXIT)[keyof typeof EXIT];
  * (`src/pipeline/diagnostic.ts`). Codes are stable: scripts match on them.
  */
 export const ERROR_CODES = {
-  USAGE: { exit: EXIT.usage, meaning: "The command line is wrong: an unknown flag, a missing value, flags that exclude each other." },
-  CONFIG_INVALID: { exit: EXIT.usage, meaning: "The pipeline file has errors; the diagnostics above the line say which." },
-  CONFIG_NOT_FOUND: { exit: EXIT.usage, meaning: "There is no such pipeline file, or the repository has none." },
-  CONFIG_UNREADABLE: { exit: EXIT.usage, meaning: "The pipeline file cannot be read: a directory, no permission, not a regular file." },
-  SETTINGS_INVALID: { exit: EXIT.usage, meaning: "A setting of cicd itself (flag, environment variable, config file) has a value that makes no sense." },
+  USAGE: {
+    exit: EXIT.usage,
+    meaning: "The command line is wrong: an unknown flag, a missing value, flags that exclude each other.",
+  },
+  CONFIG_INVALID: {
+    exit: EXIT.usage,
+    meaning: "The pipeline file has errors; the diagnostics above the line say which.",
+  },
+  CONFIG_NOT_FOUND: {
+    exit: EXIT.usage,
+    meaning: "There is no such pipeline file, or the repository has none.",
+  },
+  CONFIG_UNREADABLE: {
+    exit: EXIT.usage,
+    meaning: "The pipeline file cannot be read: a directory, no permission, not a regular file.",
+  },
+  SETTINGS_INVALID: {
+    exit: EXIT.usage,
+    meaning:
+      "A setting of cicd itself (flag, environment variable, config file) has a value that makes no sense.",
+  },
   NOT_FOUND: { exit: EXIT.usage, meaning: "No such pipeline, run, stage, job or artifact is recorded." },
-  NOTHING_TO_DO: { exit: EXIT.usage, meaning: "What was asked for changes nothing, such as a retry of a run in which nothing failed." },
+  NOTHING_TO_DO: {
+    exit: EXIT.usage,
+    meaning: "What was asked for changes nothing, such as a retry of a run in which nothing failed.",
+  },
   NOT_SUPPORTED: { exit: EXIT.usage, meaning: "This is not supported here; the hint names what is." },
   GIT_MISSING: { exit: EXIT.outside, meaning: "The git program was not found." },
   GIT_NOT_A_REPOSITORY: { exit: EXIT.outside, meaning: "The directory is not inside a git repository." },
-  GIT_REF_NOT_FOUND: { exit: EXIT.usage, meaning: "The branch or commit does not exist in the repository, or is not a valid name." },
-  GIT_URL_REFUSED: { exit: EXIT.usage, meaning: "The repository URL uses a protocol or form that is not allowed (https, ssh, file and local paths are)." },
+  GIT_REF_NOT_FOUND: {
+    exit: EXIT.usage,
+    meaning: "The branch or commit does not exist in the repository, or is not a valid name.",
+  },
+  GIT_URL_REFUSED: {
+    exit: EXIT.usage,
+    meaning:
+      "The repository URL uses a protocol or form that is not allowed (https, ssh, file and local paths are).",
+  },
   GIT_FAILED: { exit: EXIT.outside, meaning: "A git command failed; the message carries git's own words." },
-  DOCKER_UNREACHABLE: { exit: EXIT.outside, meaning: "The Docker engine does not answer at the configured address." },
+  DOCKER_UNREACHABLE: {
+    exit: EXIT.outside,
+    meaning: "The Docker engine does not answer at the configured address.",
+  },
   DOCKER_FAILED: { exit: EXIT.outside, meaning: "The Docker engine answered with an error." },
   STORE_UNREACHABLE: { exit: EXIT.outside, meaning: "The database cannot be opened or reached." },
-  STORE_SCHEMA_NEWER: { exit: EXIT.outside, meaning: "The database was written by a newer cicd; upgrade this one." },
+  STORE_SCHEMA_NEWER: {
+    exit: EXIT.outside,
+    meaning: "The database was written by a newer cicd; upgrade this one.",
+  },
   STORE_CORRUPT: { exit: EXIT.outside, meaning: "The database file is damaged or is not a cicd database." },
   STORE_BUSY: { exit: EXIT.outside, meaning: "The database stayed locked by another process." },
   STORE_FAILED: { exit: EXIT.outside, meaning: "The database answered with an error." },
   DISK_FULL: { exit: EXIT.outside, meaning: "A disk is full." },
-  PERMISSION_DENIED: { exit: EXIT.outside, meaning: "The operating system refused access to a file or directory." },
+  PERMISSION_DENIED: {
+    exit: EXIT.outside,
+    meaning: "The operating system refused access to a file or directory.",
+  },
   IO_FAILED: { exit: EXIT.outside, meaning: "Reading or writing a file failed." },
-  ARCHIVE_REFUSED: { exit: EXIT.outside, meaning: "An archive held something unsafe or exceeded a limit, and was not unpacked." },
-  INTERNAL: { exit: EXIT.outside, meaning: "A bug in cicd. Please report it with the output of the same command and --verbose." },
+  ARCHIVE_REFUSED: {
+    exit: EXIT.outside,
+    meaning: "An archive held something unsafe or exceeded a limit, and was not unpacked.",
+  },
+  INTERNAL: {
+    exit: EXIT.outside,
+    meaning: "A bug in cicd. Please report it with the output of the same command and --verbose.",
+  },
 } as const satisfies Record<string, { exit: Exit; meaning: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
