@@ -9,14 +9,21 @@ import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
 /**
  * Records the runs that a request asks for, owned by this process, in the order of the files, and takes the snapshot
  * they run on. Nothing is recorded when one of the files is invalid or a selection leaves nothing. Throws NOT_FOUND,
- * NOTHING_TO_DO (`--job`, `--stage`), and what loading, the snapshot and the store throw.
+ * NOTHING_TO_DO (`--job`, `--stage`), and what loading, the snapshot and the store throw. Nothing is recorded before
+ * `ready` fulfils either; its rejection is thrown.
  */
-export async function prepareRuns(app: App, request: RunRequest, signal: AbortSignal): Promise<PreparedRuns> {
+export async function prepareRuns(
+  app: App,
+  request: RunRequest,
+  signal: AbortSignal,
+  ready: Promise<unknown> = Promise.resolve(),
+): Promise<PreparedRuns> {
   const { source, files } = await loadPipelines(app, request, signal);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   if (source === null) throw new CicdError("GIT_NOT_A_REPOSITORY", "a run needs a repository");
   const plans = planFiles(files, request);
   await source.takeSnapshot(signal);
+  await ready;
   const store = await app.store();
   const runs: RunRecord[] = [];
   for (const plan of plans) {

@@ -3,7 +3,14 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { RunDetail, RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 import { explainNoRun, notFound } from "./find-run.ts";
-import { type JobJson, type RunJson, type StageJson, toRunJson } from "./shapes.ts";
+import {
+  type JobJson,
+  type RunJson,
+  type RunSummaryJson,
+  type StageJson,
+  toRunJson,
+  toRunSummaryJson,
+} from "./shapes.ts";
 
 /** The seven questions a report answers. */
 export type ReportForm =
@@ -23,12 +30,14 @@ export interface ReportRequest {
   job?: string;
   /** Only the newest so many runs, in the forms over all runs. */
   limit?: number;
+  /** The list of runs without their stages and jobs: a fraction of the reading where there are thousands. */
+  summariesOnly?: boolean;
 }
 
 /** The answers, in the shapes of `report --json`. */
 export type Report =
   | { pipelines: { name: string; runs: number; lastRun: RunJson }[] }
-  | { runs: RunJson[] }
+  | { runs: (RunJson | RunSummaryJson)[] }
   | { run: RunJson }
   | { stages: ({ run: number } & StageJson)[] }
   | { stage: StageJson }
@@ -81,6 +90,7 @@ export async function report(app: App, request: ReportRequest, signal: AbortSign
   const limit = request.limit === undefined ? {} : { limit: request.limit };
   const number = "number" in form ? { number: form.number } : limit;
   const wanted = { ...filter, pipeline: form.pipeline, ...number };
+  if (form.kind === "runs" && request.summariesOnly === true) return reportSummaries(app, store, wanted);
   const runs = (await store.findRunDetails(wanted)).map(toJson);
   const [first] = runs;
   if (first === undefined) throw await explainNoRun(store, wanted);
@@ -104,6 +114,12 @@ export async function report(app: App, request: ReportRequest, signal: AbortSign
     default:
       return assertNever(form);
   }
+}
+
+async function reportSummaries(app: App, store: Store, wanted: RunFilter): Promise<Report> {
+  const runs = (await store.findRuns(wanted)).map((run) => toRunSummaryJson(run, app.now()));
+  if (runs.length === 0) throw await explainNoRun(store, wanted);
+  return { runs };
 }
 
 /** One statement per pipeline for its last run, however many runs there are. */

@@ -1,6 +1,6 @@
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import { ERROR_CODES } from "../errors/codes.ts";
-import { InvalidFilesError } from "./invalid-files.ts";
+import { DetailedError } from "./detailed-error.ts";
 import type { Style } from "./render/style.ts";
 import { printable } from "./render/text.ts";
 
@@ -36,6 +36,6 @@ export function renderError(error: CicdError, options: { style: Style; isVerbose
 
 export function toErrorJson(error: CicdError): object {
   const { code, message, hint } = error;
-  const more = error instanceof InvalidFilesError ? error.toJson() : {};
+  const more = error instanceof DetailedError ? error.details : {};
   return { error: { code, message, hint: hint ?? null, ...more } };
 }

@@ -80,6 +80,7 @@ describe("at a terminal", () => {
     const text = screen.toString();
     const numbers = [...text.matchAll(/^\[unit\] (\d+)$/gm)].map(([, number]) => Number(number));
     expect(numbers).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+    expect(screen.unknown).toEqual([]);
   });
 
   test("Ctrl-C cancels and says how to kill, Ctrl-C again kills what does not listen", async () => {

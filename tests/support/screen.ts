@@ -5,11 +5,16 @@
 export class Screen {
   readonly unknown: string[] = [];
   private readonly lines: string[] = [""];
+  private rest = "";
   private row = 0;
   private column = 0;
 
+  /** A sequence may be cut in two between calls. */
   write(text: string): void {
-    for (const [part] of text.matchAll(/\x1b\[[?0-9;]*[A-Za-z]|\x1b.|[\x00-\x1f]|[^\x00-\x1f]+/gs))
+    const all = this.rest + text;
+    this.rest = /\x1b(\[[?0-9;]*)?$/.exec(all)?.[0] ?? "";
+    const whole = all.slice(0, all.length - this.rest.length);
+    for (const [part] of whole.matchAll(/\x1b\[[?0-9;]*[A-Za-z]|\x1b.|[\x00-\x1f]|[^\x00-\x1f]+/gs))
       this.take(part);
   }
 

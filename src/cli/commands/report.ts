@@ -34,6 +34,7 @@ export default defineCicdCommand({
       ...(stage === undefined ? {} : { stage }),
       ...(job === undefined ? {} : { job }),
       ...(limit === undefined ? {} : { limit }),
+      summariesOnly: format !== "json" && !output.json,
     };
     reportForm(request);
     await recover(app, { sweep: false, executors: [] });

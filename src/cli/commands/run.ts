@@ -1,6 +1,6 @@
 import { prepareRuns } from "../../app/prepare-runs.ts";
-import { recover } from "../../app/recover.ts";
-import { chooseExecutor } from "../choose-executor.ts";
+import { type RecoveryReport, recover } from "../../app/recover.ts";
+import type { PreparedRuns } from "../../app/run-request.ts";
 import { defineCicdCommand } from "../command.ts";
 import {
   EXECUTION_FLAGS,
@@ -13,8 +13,10 @@ import {
 } from "../common-flags.ts";
 import { detachRuns } from "../detach-runs.ts";
 import { refuseInvalid } from "../invalid-files.ts";
+import type { Output } from "../output.ts";
 import { runAndShow } from "../run-and-show.ts";
 import { refuseBoth, toPipelineSelection, toVariables } from "../selections.ts";
+import { withExecutor } from "../with-executor.ts";
 
 export default defineCicdCommand({
   flags: {
@@ -45,21 +47,26 @@ export default defineCicdCommand({
     const { flags, app, config, output, interrupts } = context;
     refuseBoth(flags.job, "--job", flags.stage, "--stage");
     const variables = toVariables(flags.var);
-    toPipelineSelection(flags, "docker");
-    const executor = await chooseExecutor(context);
-    const recovered = await recover(app, { sweep: true, executors: [executor] });
-    for (const run of recovered.ended) {
-      output.note(`${run.pipeline} #${run.number} had lost its process and was ended`);
-    }
-    const request = {
-      ...toPipelineSelection(flags, executor),
-      variables,
-      jobs: flags.job,
-      ...(flags.stage === undefined ? {} : { stage: flags.stage }),
-      executor,
-      trigger: "cli" as const,
-    };
-    const prepared = await prepareRuns(app, request, interrupts.signal);
+    const prepared = await withExecutor(context, async (executor) => {
+      const request = {
+        ...toPipelineSelection(flags, executor),
+        variables,
+        jobs: flags.job,
+        ...(flags.stage === undefined ? {} : { stage: flags.stage }),
+        executor,
+        trigger: "cli" as const,
+      };
+      // What other processes left is looked for while this one reads the repository.
+      const recovering = recover(app, { sweep: true, executors: [executor] });
+      const [result, recovered] = await Promise.allSettled([
+        prepareRuns(app, request, interrupts.signal, recovering),
+        recovering,
+      ]);
+      if (recovered.status === "fulfilled") tellEnded(recovered.value, output);
+      if (result.status === "rejected") throw result.reason;
+      if (recovered.status === "rejected" && lacksImagesOnly(result.value)) throw recovered.reason;
+      return result.value;
+    });
     if (prepared.kind === "invalid") throw await refuseInvalid(prepared.files, output);
     for (const warning of prepared.warnings) output.warn(warning);
     if (flags.detach) return detachRuns(context, prepared.runs);
@@ -69,3 +76,14 @@ export default defineCicdCommand({
     );
   },
 });
+
+/** Without Docker, a file that only lacks images may still run in the shell. */
+function lacksImagesOnly(prepared: PreparedRuns): boolean {
+  if (prepared.kind !== "invalid") return false;
+  const errors = prepared.files.flatMap(({ diagnostics }) => diagnostics);
+  return errors.every(({ code, severity }) => severity !== "error" || code === "CONFIG_MISSING_IMAGE");
+}
+
+function tellEnded({ ended }: RecoveryReport, output: Output): void {
+  for (const run of ended) output.note(`${run.pipeline} #${run.number} had lost its process and was ended`);
+}
