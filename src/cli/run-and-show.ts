@@ -1,6 +1,6 @@
 import { driveRuns } from "../app/drive-runs.ts";
 import { followRun } from "../app/follow-run.ts";
-import { type RunJson, toRunJson } from "../app/shapes.ts";
+import { type JobJson, type RunJson, toRunJson } from "../app/shapes.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import { EXIT } from "../errors/codes.ts";
 import { TERMINAL_JOB_STATES } from "../run/records.ts";
@@ -74,8 +74,22 @@ async function showAll(
   return ended;
 }
 
-/** A failed run outweighs a canceled one; a run that waits for a manual job has not failed. */
+/**
+ * A failed run outweighs a canceled one; a run that waits for a manual job has not failed. When nothing but the machine
+ * failed (every failed job is a `runner_system_failure`), that is said as such.
+ */
 function exitStatusOf(runs: RunJson[]): number {
-  if (runs.some(({ status }) => status === "failed")) return EXIT.failed;
+  const failed = runs.filter(({ status }) => status === "failed");
+  if (failed.length > 0) {
+    const isOutside = failed
+      .flatMap(failedJobs)
+      .every(({ failureReason }) => failureReason === "runner_system_failure");
+    return isOutside ? EXIT.outside : EXIT.failed;
+  }
   return runs.some(({ status }) => status === "canceled") ? EXIT.canceled : EXIT.success;
+}
+
+function failedJobs(run: RunJson): JobJson[] {
+  const jobs = run.stages.flatMap((stage) => stage.jobs);
+  return jobs.filter((job) => job.status === "failed" && !job.allowFailure);
 }
