@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import type { Host } from "./cli/command.ts";
 import { composeApp } from "./compose-app.ts";
 import { isHangupIgnored } from "./config/ignored-signals.ts";
@@ -8,7 +10,16 @@ export function composeHost(version: string): Host {
   const environment = readEnvironment();
   return {
     version,
-    self: selfCommand(),
+    startDetached(args, variables, logFile) {
+      const [program, ...leading] = selfCommand();
+      const log = openSync(logFile, "a", 0o600);
+      try {
+        const env = { ...environment.variables, ...variables };
+        return spawn(program, [...leading, ...args], { detached: true, stdio: ["ignore", log, log], env });
+      } finally {
+        closeSync(log);
+      }
+    },
     isHangupIgnored,
     loadConfig: (flags) => loadConfig(environment, flags, (text) => Bun.YAML.parse(text)),
     createApp: (config) => composeApp(config, environment.variables),
@@ -16,7 +27,7 @@ export function composeHost(version: string): Host {
 }
 
 /** A compiled executable is started by its path alone, a source file by Bun. */
-function selfCommand(): string[] {
+function selfCommand(): [string, ...string[]] {
   const [program, script] = process.argv;
   const isCompiled = script === undefined || Bun.embeddedFiles.length > 0 || script.startsWith("/$bunfs/");
   return isCompiled ? [process.execPath] : [program ?? process.execPath, script];

@@ -2,8 +2,16 @@ import { writeSync } from "node:fs";
 import { version } from "../package.json";
 
 // The version is asked for by scripts, often: nothing else is loaded for it.
-if (process.argv.length === 3 && process.argv[2] === "--version") writeSync(1, `cicd ${version}\n`);
+if (process.argv.length === 3 && process.argv[2] === "--version") printVersion();
 else void start();
+
+function printVersion(): void {
+  try {
+    writeSync(1, `cicd ${version}\n`);
+  } catch {
+    process.exitCode = 3;
+  }
+}
 
 /** Composes config → adapters → app → cli, and ends the process with the command's exit status. */
 async function start(): Promise<void> {

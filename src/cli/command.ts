@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import type { App } from "../app/app.ts";
 import type { Config } from "../config/config.ts";
 import { GLOBAL_FLAGS } from "./common-flags.ts";
@@ -8,8 +9,11 @@ import type { Output } from "./output.ts";
 /** What `main` gives to the command line. */
 export interface Host {
   version: string;
-  /** Program and leading arguments that start this cicd again. */
-  self: string[];
+  /**
+   * Starts this cicd again in a session of its own, without a terminal, its output appended to `logFile`. `variables` are
+   * set on top of the environment: what may hold a password is never an argument.
+   */
+  startDetached(args: string[], variables: Record<string, string>, logFile: string): ChildProcess;
   /** The process was started to survive its terminal. */
   isHangupIgnored(): boolean;
   loadConfig(flags: ConfigFlags): Config;

@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { toRunSummaryJson } from "../app/shapes.ts";
 import { pollUntil } from "../app/wait.ts";
@@ -23,17 +22,9 @@ export async function detachRuns(
 ): Promise<number> {
   const { app, config, host, output } = context;
   const logFile = join(config.stateDir, "detached.log");
-  const log = openSync(logFile, "a", 0o600);
-  const database = context.flags.database === undefined ? [] : ["--database", context.flags.database];
-  const args = [
-    ...host.self.slice(1),
-    "drive-detached",
-    ...runs.map(({ id }) => id),
-    ...database,
-    `--jobs=${config.maxParallelJobs}`,
-  ];
-  const child = spawn(host.self[0]!, args, { detached: true, stdio: ["ignore", log, log] });
-  closeSync(log);
+  const variables = context.flags.database === undefined ? {} : { CICD_DATABASE_URL: context.flags.database };
+  const args = ["drive-detached", ...runs.map(({ id }) => id), `--jobs=${config.maxParallelJobs}`];
+  const child = host.startDetached(args, variables, logFile);
   let hasEnded = false;
   child.once("error", () => (hasEnded = true));
   child.once("exit", () => (hasEnded = true));
