@@ -51,7 +51,7 @@ describe("a run in one terminal, seen from another", () => {
     await untilRunning(sandbox);
     const stopped = await sandbox.cicd("stop");
     expect(stopped.status).toBe(0);
-    const [container] = (await sandbox.dockerObjects()).filter((name) => name.startsWith("container "));
+    const container = (await sandbox.dockerObjects()).find((name) => /^container .*-compile$/.test(name));
     const touch = Bun.spawn(["docker", "exec", container!.slice("container ".length), "touch", "/tmp/go"]);
     expect(await touch.exited).toBe(0);
     expect((await run).status).toBe(4);
