@@ -9,9 +9,9 @@ export function dockerHost(): string {
 export async function labelledObjects(instance: string): Promise<string[]> {
   const filter = `label=cicd.instance=${instance}`;
   const [containers, volumes, networks] = await Promise.all([
-    $`docker ps -aq --filter ${filter} --format {{.Names}}`.text(),
+    $`docker ps -a --filter ${filter} --format ${"{{.Names}}"}`.text(),
     $`docker volume ls -q --filter ${filter}`.text(),
-    $`docker network ls --filter ${filter} --format {{.Name}}`.text(),
+    $`docker network ls --filter ${filter} --format ${"{{.Name}}"}`.text(),
   ]);
   return [containers, volumes, networks].flatMap((list) => list.split("\n")).filter((name) => name !== "");
 }
