@@ -25,9 +25,9 @@ export async function prepareRuns(
   await source.takeSnapshot(signal);
   await ready;
   const store = await app.store();
+  signal.throwIfAborted();
   const runs: RunRecord[] = [];
   for (const plan of plans) {
-    signal.throwIfAborted();
     runs.push(
       await store.createRun({
         id: app.newId(),
