@@ -112,6 +112,7 @@ class FakeExecution implements Execution {
   ) {
     this.#engine = engine;
     this.#container = container;
+    if (container.starts === 0) this.#stopped = "canceled";
     const over = new AbortController();
     const onAbort = () => this.#stop(signal.reason as StopReason, spec.graceMs);
     if (signal.aborted) onAbort();
