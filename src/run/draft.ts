@@ -1,5 +1,5 @@
 import type { AttemptRecord, EpochMs, JobRecord, NewRunEvent, RunEventType, RunRecord } from "./records.ts";
-import type { RunChanges, RunState } from "./store.ts";
+import type { RunChanges, RunState } from "./run-state.ts";
 
 /**
  * A run's rows while a command is applied to them: reads see the changes, the rows that were passed in stay as they

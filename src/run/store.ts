@@ -1,16 +1,15 @@
+import type { Command, CommandResult } from "./command.ts";
 import type {
   ArtifactRecord,
   AttemptRecord,
   EpochMs,
   JobRecord,
   Lease,
-  NewRunEvent,
   Owner,
   RunEvent,
   RunRecord,
   RunStatus,
 } from "./records.ts";
-import type { Command, CommandResult } from "./transitions.ts";
 
 /**
  * The store contract. Three adapters (memory for the orchestrator's own tests, SQLite, PostgreSQL) pass one contract
@@ -144,22 +143,3 @@ export type ClaimScope = { kind: "runs"; runIds: string[] } | { kind: "queue" };
 export type LeaseState =
   | { lease: Lease; state: "held"; cancelRequested: boolean }
   | { lease: Lease; state: "lost" };
-
-/** What `applyCommand` sees of a run, and what the adapters load under its lock. */
-export interface RunState {
-  run: RunRecord;
-  /** By `index`. */
-  jobs: JobRecord[];
-  /** The newest attempt of a job, by job id; absent before the first. */
-  attempts: Map<string, AttemptRecord>;
-}
-
-/** What a command changed; adapters write exactly this. */
-export interface RunChanges {
-  run: RunRecord | null;
-  jobs: JobRecord[];
-  attempts: AttemptRecord[];
-  /** Of the attempts that finished with this command. */
-  artifacts: (ArtifactRecord & { jobId: string; attempt: number })[];
-  events: NewRunEvent[];
-}

@@ -1,14 +1,14 @@
 import { assertNever } from "../errors/assert-never.ts";
 import type { PlannedJob } from "../plan/plan.ts";
+import type { Command, CommandResult } from "./command.ts";
 import { Draft } from "./draft.ts";
-import { decideCreated } from "./proceed.ts";
+import { enqueue, move, plannedOf } from "./job-moves.ts";
 import {
   ACTIVE_JOB_STATES,
   type AttemptRecord,
   type EpochMs,
   type FailureReason,
   type JobRecord,
-  type JobState,
   type Lease,
   type NewRunEvent,
   type Outcome,
@@ -17,57 +17,12 @@ import {
   TERMINAL_RUN_STATUSES,
 } from "./records.ts";
 import { isRetryWanted } from "./retry-policy.ts";
-import { hasWarnings, runStatus } from "./status.ts";
-import type { RunChanges, RunState } from "./store.ts";
-
-/** Everything that can happen to a run after its creation, but for claims and lease renewals (`QueueStore`). */
-export type Command =
-  /** The worker is about to create the attempt's container: assigned → running. */
-  | { type: "start"; lease: Lease; containerName: string }
-  /** The worker has begun to stop it: running → canceling. */
-  | { type: "begin_cancel"; lease: Lease }
-  | { type: "finish"; lease: Lease; outcome: Outcome }
-  /** The lease has run out. */
-  | { type: "reap"; lease: Lease }
-  | { type: "request_cancel"; actor: string }
-  /** Running jobs end by themselves, nothing more starts. */
-  | { type: "request_stop"; actor: string }
-  /** A new attempt of these jobs, or of all that failed or were canceled. A finished run is reopened. */
-  | { type: "retry"; jobs: string[] | "failed"; actor: string; owner: Owner | null }
-  | { type: "play"; job: string; actor: string };
-
-/**
- * `noop`: it was so already, or there was nothing to do. `lost`: the lease is not held any more. `conflict`: the attempt
- * is finished with another outcome. `canceled` (of start): do not start it, it is recorded as canceled.
- */
-export type CommandResult =
-  | { kind: "done"; affectedJobs: string[] }
-  | { kind: "noop" }
-  | { kind: "lost" }
-  | { kind: "conflict" }
-  | { kind: "canceled" };
+import type { RunChanges, RunState } from "./run-state.ts";
+import { settle, startsNothing } from "./settle.ts";
 
 const DONE: CommandResult = { kind: "done", affectedJobs: [] };
 const NOOP: CommandResult = { kind: "noop" };
 const LOST: CommandResult = { kind: "lost" };
-
-/**
- * Which state may follow which (STATES.md); every change of a job's state goes through here, so an illegal one throws.
- * From a terminal state only a retry leads on.
- */
-export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
-  created: ["pending", "manual", "waiting_for_resource", "skipped", "canceled"],
-  manual: ["pending", "canceled"],
-  waiting_for_resource: ["pending", "canceled"],
-  pending: ["assigned", "canceled"],
-  assigned: ["running", "pending", "canceled"],
-  running: ["canceling", "pending", "success", "failed", "canceled"],
-  canceling: ["success", "failed", "canceled"],
-  success: ["pending"],
-  failed: ["pending"],
-  canceled: ["pending", "created"],
-  skipped: ["created"],
-};
 
 /**
  * Applies one command to the rows of a run: pure, the database's `now` is an argument. The adapters call it under the
@@ -240,48 +195,6 @@ function reviveSkipped(draft: Draft): void {
   }
 }
 
-/** Brings everything that follows from the rows up to date: `created` jobs, then the run's status and times. */
-function settle(draft: Draft): void {
-  if (startsNothing(draft)) {
-    for (const job of draft.jobs) {
-      if (!TERMINAL_JOB_STATES.has(job.state) && !ACTIVE_JOB_STATES.has(job.state))
-        cancelUnstarted(draft, job);
-    }
-  }
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const [job, decision] of decideCreated(draft.run.plan, draft.jobs)) {
-      if (decision === "wait") continue;
-      changed = true;
-      if (decision === "enqueue") enqueue(draft, job, {});
-      else if (decision === "ask") {
-        const allowed = plannedOf(draft, job).allowFailure === true;
-        draft.emit("job.manual", move(draft, job, "manual", { allowed }));
-      } else {
-        draft.emit("job.finished", move(draft, job, "skipped", { finishedAt: draft.now }), {
-          status: "skipped",
-        });
-      }
-    }
-  }
-  settleRun(draft);
-}
-
-function settleRun(draft: Draft): void {
-  const { run, jobs, now } = draft;
-  const status = runStatus(jobs);
-  const warnings = hasWarnings(jobs);
-  const isTerminal = TERMINAL_RUN_STATUSES.has(status);
-  const startedAt = run.startedAt ?? (jobs.some((job) => job.startedAt !== null) ? now : null);
-  const finishedAt = isTerminal ? (run.finishedAt ?? now) : null;
-  const same = run.status === status && run.warnings === warnings && run.startedAt === startedAt;
-  if (same && run.finishedAt === finishedAt) return;
-  draft.setRun({ status, warnings, startedAt, finishedAt });
-  if (run.startedAt === null && startedAt !== null) draft.emit("run.started", null);
-  if (isTerminal && run.finishedAt === null) draft.emit("run.finished", null, { status, warnings });
-  else if (run.status !== status) draft.emit("run.status", null, { status });
-}
-
 /** Ends the attempt and, unless the retry policy asks for another one, the job. */
 function endAttempt(draft: Draft, job: JobRecord, attempt: AttemptRecord, outcome: Outcome): void {
   const planned = plannedOf(draft, job);
@@ -324,32 +237,6 @@ function closeAttempt(draft: Draft, job: JobRecord, attempt: AttemptRecord, outc
   );
 }
 
-function enqueue(draft: Draft, job: JobRecord, data: Record<string, unknown>): void {
-  const again = job.attempt > 0;
-  const queued = move(draft, job, "pending", {
-    queuedAt: draft.now,
-    startedAt: null,
-    finishedAt: null,
-    exitCode: null,
-    failureReason: null,
-    allowed: false,
-  });
-  draft.emit(again ? "job.requeued" : "job.pending", queued, data);
-}
-
-function cancelUnstarted(draft: Draft, job: JobRecord): void {
-  const allowed = plannedOf(draft, job).allowFailure === true;
-  const done = move(draft, job, "canceled", { finishedAt: draft.now, failureReason: "canceled", allowed });
-  draft.emit("job.finished", done, { status: "canceled", failureReason: "canceled", allowed });
-}
-
-function move(draft: Draft, job: JobRecord, to: JobState, change: Partial<JobRecord>): JobRecord {
-  const from = draft.jobs[job.index]!.state;
-  if (!JOB_TRANSITIONS[from].includes(to))
-    throw new Error(`illegal transition of job ${job.name}: ${from} → ${to}`);
-  return draft.setJob(job, { ...change, state: to });
-}
-
 /** The job and its attempt, if the lease's attempt is the newest one, unfinished, and the token is right. */
 function holder(draft: Draft, lease: Lease): { job: JobRecord; attempt: AttemptRecord } | undefined {
   const job = draft.job(lease.jobId);
@@ -357,14 +244,6 @@ function holder(draft: Draft, lease: Lease): { job: JobRecord; attempt: AttemptR
   if (job === undefined || attempt === undefined || attempt.outcome !== null) return undefined;
   if (attempt.number !== lease.attempt || attempt.leaseToken !== lease.token) return undefined;
   return { job, attempt };
-}
-
-function startsNothing(draft: Draft): boolean {
-  return draft.run.cancelRequestedAt !== null || draft.run.stopRequestedAt !== null;
-}
-
-function plannedOf(draft: Draft, job: JobRecord): PlannedJob {
-  return draft.run.plan.jobs[job.index]!;
 }
 
 function isAllowed(planned: PlannedJob, outcome: Outcome): boolean {

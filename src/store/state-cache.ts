@@ -1,5 +1,5 @@
 import type { AttemptRecord, EpochMs, JobRecord, Lease } from "../run/records.ts";
-import type { RunChanges, RunState } from "../run/store.ts";
+import type { RunChanges, RunState } from "../run/run-state.ts";
 
 /** The version of a new run's rows. */
 export const FIRST_VERSION = 1;

@@ -1,3 +1,4 @@
+import type { Command, CommandResult } from "../../run/command.ts";
 import { newAttempt, newJob, newRunRecord } from "../../run/new-rows.ts";
 import {
   type ArtifactRecord,
@@ -11,25 +12,18 @@ import {
   type RunRecord,
   TERMINAL_RUN_STATUSES,
 } from "../../run/records.ts";
+import type { RunChanges, RunState } from "../../run/run-state.ts";
 import type {
   ClaimScope,
   LeaseState,
   LogChunk,
   LogSlice,
   NewRun,
-  RunChanges,
   RunDetail,
   RunFilter,
-  RunState,
   Store,
 } from "../../run/store.ts";
-import {
-  applyCommand,
-  assignedEvent,
-  type Command,
-  type CommandResult,
-  settleNewRun,
-} from "../../run/transitions.ts";
+import { applyCommand, assignedEvent, settleNewRun } from "../../run/transitions.ts";
 
 type StoredArtifact = ArtifactRecord & { jobId: string; attempt: number };
 

@@ -1,6 +1,7 @@
 import { newJob, newRunRecord } from "../../run/new-rows.ts";
 import type { RunRecord, RunSource } from "../../run/records.ts";
-import type { NewRun, RunState } from "../../run/store.ts";
+import type { RunState } from "../../run/run-state.ts";
+import type { NewRun } from "../../run/store.ts";
 import { settleNewRun } from "../../run/transitions.ts";
 import { FIRST_VERSION, withChanges } from "../state-cache.ts";
 import type { StoredPlan } from "../stored-plan.ts";

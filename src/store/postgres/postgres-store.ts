@@ -1,6 +1,8 @@
+import type { Command, CommandResult } from "../../run/command.ts";
 import type { Lease, Owner, RunRecord } from "../../run/records.ts";
-import type { LogChunk, NewRun, RunChanges, RunDetail, RunFilter, RunState, Store } from "../../run/store.ts";
-import { applyCommand, type Command, type CommandResult } from "../../run/transitions.ts";
+import type { RunChanges, RunState } from "../../run/run-state.ts";
+import type { LogChunk, NewRun, RunDetail, RunFilter, Store } from "../../run/store.ts";
+import { applyCommand } from "../../run/transitions.ts";
 import { changesNothing, FIRST_VERSION, refreshLease, StateCache } from "../state-cache.ts";
 import { PlanCache, StoredPlan } from "../stored-plan.ts";
 import type { ChangeFeed } from "./change-feed.ts";

@@ -1,5 +1,5 @@
 import type { AttemptRecord, JobRecord, NewRunEvent, RunRecord } from "../../run/records.ts";
-import type { RunChanges, RunState } from "../../run/store.ts";
+import type { RunChanges, RunState } from "../../run/run-state.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS } from "../columns.ts";
 import { type Session, withoutNul } from "./postgres-connection.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { Command } from "../../../src/run/command.ts";
 import type { Store } from "../../../src/run/store.ts";
-import type { Command } from "../../../src/run/transitions.ts";
 import { eventually } from "../../support/eventually.ts";
 import { newRun, plannedJob, planOf } from "../../support/plans.ts";
 import type { StoreUnderTest } from "../store.ts";

@@ -1,0 +1,28 @@
+import type { Lease, Outcome, Owner } from "./records.ts";
+
+/** Everything that can happen to a run after its creation, but for claims and lease renewals (`QueueStore`). */
+export type Command =
+  /** The worker is about to create the attempt's container: assigned → running. */
+  | { type: "start"; lease: Lease; containerName: string }
+  /** The worker has begun to stop it: running → canceling. */
+  | { type: "begin_cancel"; lease: Lease }
+  | { type: "finish"; lease: Lease; outcome: Outcome }
+  /** The lease has run out. */
+  | { type: "reap"; lease: Lease }
+  | { type: "request_cancel"; actor: string }
+  /** Running jobs end by themselves, nothing more starts. */
+  | { type: "request_stop"; actor: string }
+  /** A new attempt of these jobs, or of all that failed or were canceled. A finished run is reopened. */
+  | { type: "retry"; jobs: string[] | "failed"; actor: string; owner: Owner | null }
+  | { type: "play"; job: string; actor: string };
+
+/**
+ * `noop`: it was so already, or there was nothing to do. `lost`: the lease is not held any more. `conflict`: the attempt
+ * is finished with another outcome. `canceled` (of start): do not start it, it is recorded as canceled.
+ */
+export type CommandResult =
+  | { kind: "done"; affectedJobs: string[] }
+  | { kind: "noop" }
+  | { kind: "lost" }
+  | { kind: "conflict" }
+  | { kind: "canceled" };
