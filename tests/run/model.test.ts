@@ -67,7 +67,7 @@ describe("three workers, a reaper, a canceller and crashes on one run", () => {
       });
     }
     expect(caught).toBeGreaterThan(0);
-  });
+  }, 60_000);
 });
 
 interface ModelWorker {
