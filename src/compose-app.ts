@@ -27,7 +27,7 @@ export function composeApp(config: Config, variables: Variables): App {
   const openExecutor = async (kind: ExecutorKind): Promise<Executor> => {
     makeStateDir(config.stateDir);
     return kind === "docker"
-      ? openDocker(config, identity().instance)
+      ? openDocker(config, identity().instance, variables)
       : openShell(config, identity().instance, variables);
   };
   const executors = {
@@ -66,11 +66,12 @@ async function openStore(config: Config): Promise<Store> {
 }
 
 /** Throws DOCKER_UNREACHABLE: whether jobs can run at all is known before anything is recorded. */
-async function openDocker(config: Config, instance: string): Promise<Executor> {
+async function openDocker(config: Config, instance: string, variables: Variables): Promise<Executor> {
   const { createDockerExecutor } = await import("./executor/docker/docker-executor.ts");
   const { stateDir, memoryLimitBytes, cpuLimit } = config;
   const executor = createDockerExecutor({
     connection: dockerConnection(config),
+    login: { configDir: config.docker.configDir, environment: variables },
     instance,
     stateDir,
     limits: {

@@ -22,11 +22,15 @@ export interface Config {
   actor: string;
 }
 
-/** `host` as in DOCKER_HOST; `certPath`: the directory of ca.pem, cert.pem and key.pem; `sshAgent`: its socket. */
+/**
+ * `host` as in DOCKER_HOST; `certPath`: the directory of ca.pem, cert.pem and key.pem; `sshAgent`: its socket; `configDir`:
+ * the directory of the docker program's config.json.
+ */
 export interface DockerConfig {
   host: string;
   certPath: string | undefined;
   sshAgent: string | undefined;
+  configDir: string;
 }
 
 export type DatabaseConfig = { kind: "sqlite"; path: string } | { kind: "postgres"; url: string };

@@ -10,11 +10,12 @@ const DEFAULT_HOST = "unix:///var/run/docker.sock";
 export function toDocker(environment: Environment, explicit: string | undefined): DockerConfig {
   const { variables } = environment;
   const isTls = (variables.DOCKER_TLS_VERIFY ?? "") !== "" || (variables.DOCKER_TLS ?? "") !== "";
-  const configDir = variables.DOCKER_CONFIG ?? join(environment.homeDir, ".docker");
+  const configDir = variables.DOCKER_CONFIG || join(environment.homeDir, ".docker");
   return {
     host: explicit ?? contextHost(environment, configDir) ?? DEFAULT_HOST,
     certPath: variables.DOCKER_CERT_PATH ?? (isTls ? configDir : undefined),
     sshAgent: variables.SSH_AUTH_SOCK,
+    configDir,
   };
 }
 

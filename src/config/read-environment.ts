@@ -3,10 +3,15 @@ import { availableParallelism, homedir, hostname, userInfo } from "node:os";
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { Environment } from "./config.ts";
 
-/** The one place where cicd looks at the environment of its process. */
+/**
+ * The one place where cicd looks at the environment of its process. DEBUG is for what cicd starts, and taken from the
+ * process itself: under it the Docker client prints each request to stderr, with environments and credentials.
+ */
 export function readEnvironment(): Environment {
+  const variables = { ...process.env };
+  delete process.env.DEBUG;
   return {
-    variables: process.env,
+    variables,
     homeDir: homedir(),
     userName: readUserName(),
     hostName: hostname(),

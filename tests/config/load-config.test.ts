@@ -42,7 +42,12 @@ describe("without any setting", () => {
       maxParallelJobs: 6,
       graceMs: 10_000,
       logLimitBytes: 100 * 1024 * 1024,
-      docker: { host: "unix:///var/run/docker.sock", certPath: undefined, sshAgent: undefined },
+      docker: {
+        host: "unix:///var/run/docker.sock",
+        certPath: undefined,
+        sshAgent: undefined,
+        configDir: "/home/ann/.docker",
+      },
       memoryLimitBytes: undefined,
       cpuLimit: undefined,
       color: { stdout: true, stderr: true },
@@ -219,5 +224,10 @@ describe("the Docker engine", () => {
     );
     const broken = { "/home/ann/.docker/config.json": "{" };
     expect(load({ files: broken }).docker.host).toBe("unix:///var/run/docker.sock");
+  });
+
+  test("is described where DOCKER_CONFIG says, which when empty says nothing", () => {
+    expect(load({ variables: { DOCKER_CONFIG: "/etc/ci" } }).docker.configDir).toBe("/etc/ci");
+    expect(load({ variables: { DOCKER_CONFIG: "" } }).docker.configDir).toBe("/home/ann/.docker");
   });
 });

@@ -8,32 +8,40 @@ import { $ } from "bun";
 export interface Registry extends AsyncDisposable {
   /** Puts a local image there under a new name and forgets it locally; returns the name to pull. */
   publish(localImage: string, name: string): Promise<string>;
+  /** `127.0.0.1:PORT` */
+  address: string;
 }
 
-export async function startRegistry(): Promise<Registry> {
+/** With `login` it answers to that user alone. */
+export async function startRegistry(login?: { user: string; password: string }): Promise<Registry> {
   if (!existsSync("/usr/bin/docker-registry")) {
     await $`apt-get install -y --no-install-recommends docker-registry`.quiet();
   }
   const root = mkdtempSync(join(tmpdir(), "cicd-registry-"));
   const port = await freePort();
-  const config = join(root, "config.yml");
-  writeFileSync(
-    config,
-    `version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: ${root}/data\nhttp:\n  addr: 127.0.0.1:${port}\n`,
-  );
-  const server = Bun.spawn(["/usr/bin/docker-registry", "serve", config], {
+  const address = `127.0.0.1:${port}`;
+  const settings = join(root, "config.yml");
+  const auth = login === undefined ? {} : { auth: { htpasswd: await writePasswords(root, login) } };
+  const storage = { filesystem: { rootdirectory: join(root, "data") } };
+  if (login !== undefined) writeFileSync(join(root, "config.json"), dockerConfig({ [address]: login }));
+  writeFileSync(settings, JSON.stringify({ version: 0.1, storage, http: { addr: address }, ...auth }));
+  const server = Bun.spawn(["/usr/bin/docker-registry", "serve", settings], {
     stdout: "ignore",
     stderr: "ignore",
   });
   const deadline = Date.now() + 10_000;
-  while (!(await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined))?.ok) {
+  const expected = login === undefined ? 200 : 401;
+  while ((await fetch(`http://${address}/v2/`).catch(() => undefined))?.status !== expected) {
     if (Date.now() > deadline) throw new Error("the registry did not come up");
     await Bun.sleep(20);
   }
+  const config = login === undefined ? [] : ["--config", root];
   return {
+    address,
     async publish(localImage, name) {
-      const remote = `127.0.0.1:${port}/${name}`;
-      await $`docker tag ${localImage} ${remote} && docker push -q ${remote} && docker rmi ${remote}`.quiet();
+      const remote = `${address}/${name}`;
+      await $`docker tag ${localImage} ${remote}`.quiet();
+      await $`docker ${config} push -q ${remote} && docker rmi ${remote}`.quiet();
       return remote;
     },
     async [Symbol.asyncDispose]() {
@@ -42,6 +50,23 @@ export async function startRegistry(): Promise<Registry> {
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+/** A `config.json` of the docker program that holds these logins by registry. */
+export function dockerConfig(logins: Record<string, { user: string; password: string }>): string {
+  const auths = Object.entries(logins).map(([address, { user, password }]) => [
+    address,
+    { auth: Buffer.from(`${user}:${password}`).toString("base64") },
+  ]);
+  return JSON.stringify({ auths: Object.fromEntries(auths) });
+}
+
+/** Returns the registry's `htpasswd` settings. */
+async function writePasswords(root: string, { user, password }: { user: string; password: string }) {
+  const path = join(root, "htpasswd");
+  const hash = await Bun.password.hash(password, { algorithm: "bcrypt", cost: 4 });
+  writeFileSync(path, `${user}:${hash}\n`);
+  return { realm: "test", path };
 }
 
 async function freePort(): Promise<number> {

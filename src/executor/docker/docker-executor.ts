@@ -13,6 +13,7 @@ import { fillContainer } from "./fill-container.ts";
 import { ForeignContainerError, findOwnContainer } from "./find-own-container.ts";
 import { ImagePullError, JobImages } from "./images.ts";
 import { JobNetworks } from "./network.ts";
+import type { DockerLogin } from "./registry-credentials.ts";
 import { removeAttempt } from "./removal.ts";
 import { searchPathOf } from "./shell-search.ts";
 import { sweepInstance } from "./sweep.ts";
@@ -21,6 +22,8 @@ import { removeWorkspace, type WorkspaceMode } from "./workspace-volumes.ts";
 
 export interface DockerExecutorOptions {
   connection: DockerConnection;
+  /** Whose credentials pulls use; none when absent. */
+  login?: DockerLogin;
   /** Names this installation in labels; `[a-z0-9][a-z0-9_.-]*`. */
   instance: string;
   /** An existing directory of this host for what is remembered between processes. */
@@ -162,7 +165,7 @@ export class DockerExecutor implements Executor {
   }
 }
 
-async function openParts({ connection, instance }: DockerExecutorOptions): Promise<EngineParts> {
+async function openParts({ connection, login, instance }: DockerExecutorOptions): Promise<EngineParts> {
   const engine = await openEngine(connection);
-  return { engine, images: new JobImages(engine), networks: new JobNetworks(engine, instance) };
+  return { engine, images: new JobImages(engine, login), networks: new JobNetworks(engine, instance) };
 }

@@ -2,7 +2,9 @@ import type { Readable } from "node:stream";
 import type { Image } from "../../pipeline/pipeline.ts";
 import type { Engine } from "./connection.ts";
 import { askLeniently, dockerMessage, engineError, statusOf } from "./engine-error.ts";
+import { orAbort } from "./or-abort.ts";
 import { type PullMessage, PullProgress } from "./pull-progress.ts";
+import { type DockerLogin, findCredentials, loginCommand } from "./registry-credentials.ts";
 
 /** What a container needs to know of its image. */
 export interface ImageFacts {
@@ -25,11 +27,14 @@ interface Pull {
 /** The engine's images as jobs see them. A pull is shared by all who wait for the same image; inspections are remembered. */
 export class JobImages {
   readonly #engine: Engine;
+  readonly #login: DockerLogin | undefined;
   readonly #facts = new Map<string, Promise<ImageFacts | undefined>>();
   readonly #pulls = new Map<string, Pull>();
 
-  constructor(engine: Engine) {
+  /** Without `login`, images are pulled without credentials. */
+  constructor(engine: Engine, login?: DockerLogin) {
     this.#engine = engine;
+    this.#login = login;
   }
 
   /**
@@ -105,7 +110,7 @@ export class JobImages {
     tell(`Pulling ${name}`);
     const progress = new PullProgress(name, performance.now());
     try {
-      const stream = (await this.#engine.docker.pull(name, { abortSignal: pull.stop.signal })) as Readable;
+      const stream = await this.#request(name, tell, pull.stop.signal);
       pull.stop.signal.addEventListener("abort", () => stream.destroy(), { once: true });
       for await (const message of readMessages(stream)) {
         if (message.error !== undefined) throw new ImagePullError(pullFailure(name, message.error));
@@ -119,6 +124,15 @@ export class JobImages {
     }
     tell(`Pulled ${name}`);
   }
+
+  /** Asks the engine to pull, with the user's credentials where there are some. */
+  async #request(name: string, tell: (line: string) => void, abortSignal: AbortSignal): Promise<Readable> {
+    const found = this.#login === undefined ? {} : await findCredentials(this.#login, name, abortSignal);
+    if (found.problem !== undefined) tell(`Pulling without credentials: ${found.problem}`);
+    const authconfig = found.credentials;
+    const options = authconfig === undefined ? { abortSignal } : { abortSignal, authconfig };
+    return (await this.#engine.docker.pull(name, options)) as Readable;
+  }
 }
 
 /** Docker pulls every tag of a name that has none. */
@@ -128,10 +142,17 @@ export function withTag(name: string): string {
 }
 
 function pullFailure(name: string, reason: string): string {
-  const hint = /not found|manifest unknown|does not exist|denied|unauthorized/i.test(reason)
-    ? "Check the image's name and tag, and whether the engine is logged in to its registry."
+  return `The image ${name} could not be pulled: ${reason.replace(/\s+/g, " ").trim()}. ${pullHint(name, reason)}`;
+}
+
+/** Registries answer alike for what is not there and for what may not be seen. */
+function pullHint(name: string, reason: string): string {
+  if (/denied|unauthorized|authentication|credentials|incorrect username/i.test(reason)) {
+    return `Check the image's name and tag; for a private image, log in with \`${loginCommand(name)}\` first.`;
+  }
+  return /not found|manifest unknown|does not exist/i.test(reason)
+    ? "Check the image's name and tag."
     : "Check that the registry can be reached from the Docker engine.";
-  return `The image ${name} could not be pulled: ${reason.replace(/\s+/g, " ").trim()}. ${hint}`;
 }
 
 async function* readMessages(stream: Readable): AsyncGenerator<PullMessage, void, undefined> {
@@ -143,18 +164,4 @@ async function* readMessages(stream: Readable): AsyncGenerator<PullMessage, void
     for (const line of lines) if (line.trim() !== "") yield JSON.parse(line);
   }
   if (rest.trim() !== "") yield JSON.parse(rest);
-}
-
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }
