@@ -53,12 +53,6 @@ export class AttemptLog {
     await this.#keep(new TextEncoder().encode(`${lineFeed}${noteLine(line)}`));
   }
 
-  /** Writes the start mark, unless a former owner of the attempt has: call it before the job's first byte. */
-  async mark(): Promise<void> {
-    if (!this.#isMarked) await this.#keep(this.#startMark);
-    this.#isMarked = true;
-  }
-
   /** Bytes the job printed. */
   async write(bytes: Uint8Array): Promise<void> {
     await this.#take(this.#sanitizer.push(bytes));
@@ -78,6 +72,10 @@ export class AttemptLog {
   async #take(bytes: Uint8Array): Promise<void> {
     const skip = Math.min(bytes.length, Math.max(0, this.#passOver - this.#output));
     this.#output += bytes.length;
+    if (!this.#isMarked && bytes.length > 0) {
+      this.#isMarked = true;
+      await this.#keep(this.#startMark);
+    }
     if (this.#isFull || skip === bytes.length) return;
     const room = Math.max(0, this.#limits.maxBytes - (this.#output - bytes.length));
     await this.#keep(bytes.subarray(skip, Math.max(skip, room)));

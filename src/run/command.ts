@@ -12,9 +12,13 @@ export type Command =
   | { type: "request_cancel"; actor: string }
   /** Running jobs end by themselves, nothing more starts. */
   | { type: "request_stop"; actor: string }
-  /** A new attempt of these jobs, or of all that failed or were canceled. A finished run is reopened. */
+  /**
+   * A new attempt of these jobs, or of all that failed or were canceled. A finished run is reopened. With an owner, who
+   * drives the run from then on, it is a noop while another process does.
+   */
   | { type: "retry"; jobs: string[] | "failed"; actor: string; owner: Owner | null }
-  | { type: "play"; job: string; actor: string };
+  /** Starts manual jobs; of the rest, as `retry`. */
+  | { type: "play"; jobs: string[]; actor: string; owner: Owner | null };
 
 /**
  * `noop`: it was so already, or there was nothing to do. `lost`: the lease is not held any more. `conflict`: the attempt

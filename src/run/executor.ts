@@ -39,7 +39,7 @@ export interface AttemptSpec {
   environment: Record<string, string>;
   /** Lowest first: the snapshot, then the artifacts of the needs. Later ones cover earlier ones. */
   layers: LayerPath[];
-  /** What is left of the job's time. */
+  /** What is left of the job's time, from the call of `start` on: pulls and preparations count. */
   timeoutMs: number;
   /** Between SIGTERM and SIGKILL. */
   graceMs: number;
@@ -61,11 +61,13 @@ export interface Execution extends AsyncDisposable {
   readonly result: Promise<ExecutionResult>;
   /**
    * After `result`: puts the workspace's files that the patterns name into the sink. Returns the patterns that matched
-   * nothing. Never follows a link out of the workspace.
+   * nothing. Never follows a link out of the workspace. Aborting `signal` ends it: it rejects, and the sink is to be
+   * disposed of.
    */
   collect(
     selection: { paths: string[]; exclude: string[] },
     sink: ArtifactSink,
+    signal: AbortSignal,
   ): Promise<{ unmatched: string[] }>;
   /** Ends it at once, even while a grace period runs. */
   kill(): void;

@@ -13,6 +13,8 @@ export function newRunRecord(input: NewRun, number: number, now: EpochMs): RunRe
     createdAt: now,
     startedAt: null,
     finishedAt: null,
+    busyMs: 0,
+    busySince: null,
   };
 }
 

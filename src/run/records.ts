@@ -91,8 +91,14 @@ export interface RunRecord {
   cancelRequestedAt: EpochMs | null;
   stopRequestedAt: EpochMs | null;
   createdAt: EpochMs;
+  /** When its first job started. */
   startedAt: EpochMs | null;
+  /** When it last ended; null while it goes on. */
   finishedAt: EpochMs | null;
+  /** How long it was at work before `busySince`, all told: neither ended nor waiting for a manual job. */
+  busyMs: number;
+  /** Since when it is at work; null while it is not. */
+  busySince: EpochMs | null;
 }
 
 /** The queue's row: one per planned job and run. `id` is unique over all runs. */

@@ -21,6 +21,15 @@ export function isRetryWanted(policy: RetryPolicy, retriesUsed: number, outcome:
   if (policy.when.length === 0 && policy.exitCodes.length === 0) return true;
   const words: readonly RetryWhen[] =
     outcome.failureReason === null ? ["unknown_failure"] : WORDS[outcome.failureReason];
+  const exitCode = ownExitCode(outcome);
   const byReason = policy.when.includes("always") || words.some((word) => policy.when.includes(word));
-  return byReason || (outcome.exitCode !== null && policy.exitCodes.includes(outcome.exitCode));
+  return byReason || (exitCode !== null && policy.exitCodes.includes(exitCode));
+}
+
+/** The exit code that the script itself ended with; null where a time-out or the machine ended it. */
+export function ownExitCode({
+  exitCode,
+  failureReason,
+}: Pick<Outcome, "exitCode" | "failureReason">): number | null {
+  return failureReason === "script_failure" || failureReason === "oom_killed" ? exitCode : null;
 }

@@ -101,17 +101,24 @@ async function execute(
     const running = execution;
     if (kill.aborted) running.kill();
     kill.addEventListener("abort", () => running.kill(), { once: true });
-    await attempt.log.mark();
     await pump(execution.logs, attempt.log);
     const result = await execution.result;
-    const collected = await collectArtifacts(context, spec.job.artifacts, attempt.log, execution, result);
+    const mayCollect = result.status === "canceled" ? kill : AbortSignal.any([signal, kill]);
+    const collected = await collectArtifacts(
+      context,
+      spec.job.artifacts,
+      attempt.log,
+      execution,
+      result,
+      mayCollect,
+    );
     return { outcome: { ...result, ...collected, ...EMPTY_LOG }, cleanUp };
   } catch (error) {
     if (error instanceof LogLostError || isStoreFailure(error)) {
       await cleanUp();
       throw error;
     }
-    return { outcome: await machineFailure(attempt.log, signal, error), cleanUp };
+    return { outcome: await machineFailure(attempt.log, { stop: signal, kill }, error), cleanUp };
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
@@ -208,22 +215,24 @@ async function collectArtifacts(
   log: AttemptLog,
   execution: Execution,
   result: ExecutionResult,
+  signal: AbortSignal,
 ): Promise<{ artifactLayer: string | null; artifacts: ArtifactRecord[] }> {
   if (wanted === null || !isCollected(wanted, result)) return NO_ARTIFACTS;
-  try {
-    await using sink = await context.layers.openSink();
-    const { unmatched } = await execution.collect({ paths: wanted.paths, exclude: wanted.exclude }, sink);
-    for (const pattern of unmatched)
-      await log.note(`warning: artifacts: nothing matches ${JSON.stringify(pattern)}`);
-    const { layer, artifacts } = await sink.commit();
-    return { artifactLayer: layer, artifacts };
-  } catch (error) {
-    if (error instanceof CicdError && error.code === "ARCHIVE_REFUSED") {
-      await log.note(`warning: artifacts were not kept: ${error.message}`);
-      return NO_ARTIFACTS;
-    }
-    throw error;
-  }
+  await using sink = await context.layers.openSink();
+  const { unmatched } = await execution.collect(
+    { paths: wanted.paths, exclude: wanted.exclude },
+    sink,
+    signal,
+  );
+  const { layer, artifacts, leftOut } = await sink.commit();
+  const unnamed = leftOut.count - leftOut.entries.length;
+  const warnings = [
+    ...unmatched.map((pattern) => `nothing matches ${JSON.stringify(pattern)}`),
+    ...leftOut.entries.map(({ path, why }) => `${JSON.stringify(path)} is left out: ${why}`),
+    ...(unnamed > 0 ? [`${unnamed} more are left out`] : []),
+  ];
+  for (const warning of warnings) await log.note(`warning: artifacts: ${warning}`);
+  return { artifactLayer: layer, artifacts };
 }
 
 function isCollected(artifacts: Artifacts, result: ExecutionResult): boolean {
@@ -233,8 +242,14 @@ function isCollected(artifacts: Artifacts, result: ExecutionResult): boolean {
   return artifacts.when === "on_success" ? result.status === "success" : result.status === "failed";
 }
 
-async function machineFailure(log: AttemptLog, signal: AbortSignal, error: unknown): Promise<Outcome> {
-  if (signal.aborted) return { ...NOTHING, status: "canceled", failureReason: "canceled", message: null };
+async function machineFailure(
+  log: AttemptLog,
+  { stop: signal, kill }: AttemptSignals,
+  error: unknown,
+): Promise<Outcome> {
+  if (signal.aborted || kill.aborted) {
+    return { ...NOTHING, status: "canceled", failureReason: "canceled", message: null };
+  }
   const code = error instanceof CicdError ? ` [${error.code}]` : "";
   const message = `${messageOf(error)}${code}`;
   await log.note(`the machine failed: ${message}`);

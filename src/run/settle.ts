@@ -1,7 +1,13 @@
 import type { Draft } from "./draft.ts";
 import { enqueue, move, plannedOf } from "./job-moves.ts";
 import { decideCreated } from "./proceed.ts";
-import { ACTIVE_JOB_STATES, type JobRecord, TERMINAL_JOB_STATES, TERMINAL_RUN_STATUSES } from "./records.ts";
+import {
+  ACTIVE_JOB_STATES,
+  type JobRecord,
+  type RunRecord,
+  TERMINAL_JOB_STATES,
+  TERMINAL_RUN_STATUSES,
+} from "./records.ts";
 import { hasWarnings, runStatus } from "./status.ts";
 
 /** Brings everything that follows from the rows up to date: `created` jobs, then the run's status and times. */
@@ -38,12 +44,23 @@ function settleRun(draft: Draft): void {
   const isTerminal = TERMINAL_RUN_STATUSES.has(status);
   const startedAt = run.startedAt ?? (jobs.some((job) => job.startedAt !== null) ? now : null);
   const finishedAt = isTerminal ? (run.finishedAt ?? now) : null;
+  const busy = busyTime(draft, isTerminal || status === "manual");
   const same = run.status === status && run.warnings === warnings && run.startedAt === startedAt;
-  if (same && run.finishedAt === finishedAt) return;
-  draft.setRun({ status, warnings, startedAt, finishedAt });
+  if (same && run.finishedAt === finishedAt && run.busySince === busy.busySince) return;
+  draft.setRun({ status, warnings, startedAt, finishedAt, ...busy });
   if (run.startedAt === null && startedAt !== null) draft.emit("run.started", null);
   if (isTerminal && run.finishedAt === null) draft.emit("run.finished", null, { status, warnings });
   else if (run.status !== status) draft.emit("run.status", null, { status });
+}
+
+/** A run is busy from the start of a job until nothing more happens by itself: it has ended, or waits for a manual job. */
+function busyTime({ run, jobs, now }: Draft, isIdle: boolean): Pick<RunRecord, "busyMs" | "busySince"> {
+  const { busyMs, busySince } = run;
+  if (busySince === null) {
+    const begins = !isIdle && jobs.some((job) => job.state === "running" || job.state === "canceling");
+    return { busyMs, busySince: begins ? now : null };
+  }
+  return isIdle ? { busyMs: busyMs + now - busySince, busySince: null } : { busyMs, busySince };
 }
 
 function cancelUnstarted(draft: Draft, job: JobRecord): void {

@@ -111,6 +111,8 @@ export type NewRun = Omit<
   | "createdAt"
   | "startedAt"
   | "finishedAt"
+  | "busyMs"
+  | "busySince"
 >;
 
 export interface RunDetail {

@@ -16,7 +16,7 @@ import {
   TERMINAL_JOB_STATES,
   TERMINAL_RUN_STATUSES,
 } from "./records.ts";
-import { isRetryWanted } from "./retry-policy.ts";
+import { isRetryWanted, ownExitCode } from "./retry-policy.ts";
 import type { RunChanges, RunState } from "./run-state.ts";
 import { settle, startsNothing } from "./settle.ts";
 
@@ -70,7 +70,7 @@ function applyTo(draft: Draft, command: Command): CommandResult {
     case "retry":
       return retry(draft, command.jobs, command.actor, command.owner);
     case "play":
-      return play(draft, command.job, command.actor);
+      return play(draft, command.jobs, command.actor, command.owner);
     default:
       return assertNever(command);
   }
@@ -167,10 +167,9 @@ function retry(draft: Draft, wanted: string[] | "failed", actor: string, owner: 
       ? job.state === "failed" || job.state === "canceled"
       : wanted.includes(job.name) && TERMINAL_JOB_STATES.has(job.state);
   const again = draft.jobs.filter(isWanted);
-  if (again.length === 0) return NOOP;
-  draft.setRun({ cancelRequestedAt: null, stopRequestedAt: null, ...(owner === null ? {} : { owner }) });
-  draft.emit("run.reopened", null, { actor, jobs: again.map((job) => job.name) });
-  reviveSkipped(draft);
+  if (again.length === 0 || isDrivenByAnother(draft, owner)) return NOOP;
+  draft.setRun({ cancelRequestedAt: null, stopRequestedAt: null });
+  reopen(draft, again, actor, owner);
   for (const job of again) {
     const clean = draft.setJob(job, { retriesUsed: 0, cancelRequested: false, allowed: false });
     if (job.attempt > 0) enqueue(draft, clean, { cause: "retry", actor });
@@ -180,12 +179,27 @@ function retry(draft: Draft, wanted: string[] | "failed", actor: string, owner: 
   return { kind: "done", affectedJobs: again.map((job) => job.name) };
 }
 
-function play(draft: Draft, name: string, actor: string): CommandResult {
-  const job = draft.jobs.find((candidate) => candidate.name === name);
-  if (job?.state !== "manual") return NOOP;
+function play(draft: Draft, names: string[], actor: string, owner: Owner | null): CommandResult {
+  const wanted = draft.jobs.filter((job) => names.includes(job.name) && job.state === "manual");
+  if (wanted.length === 0 || isDrivenByAnother(draft, owner)) return NOOP;
+  reopen(draft, wanted, actor, owner);
+  for (const job of wanted) enqueue(draft, job, { cause: "play", actor });
+  return { kind: "done", affectedJobs: wanted.map((job) => job.name) };
+}
+
+/** A run that neither ended nor waits for people is left to the process that drives it. */
+function isDrivenByAnother({ run }: Draft, owner: Owner | null): boolean {
+  const { owner: other, status } = run;
+  if (owner === null || TERMINAL_RUN_STATUSES.has(status) || status === "manual") return false;
+  return (
+    other?.pid !== owner.pid || other.processStart !== owner.processStart || other.bootId !== owner.bootId
+  );
+}
+
+function reopen(draft: Draft, jobs: JobRecord[], actor: string, owner: Owner | null): void {
+  if (owner !== null) draft.setRun({ owner });
+  draft.emit("run.reopened", null, { actor, jobs: jobs.map((job) => job.name) });
   reviveSkipped(draft);
-  enqueue(draft, job, { cause: "play", actor });
-  return { kind: "done", affectedJobs: [name] };
 }
 
 /** Skipped jobs are decided anew; those to which nothing has changed are skipped again by `settle`. */
@@ -250,7 +264,8 @@ function isAllowed(planned: PlannedJob, outcome: Outcome): boolean {
   if (outcome.status === "success") return false;
   if (typeof planned.allowFailure === "boolean") return planned.allowFailure;
   const { exitCodes } = planned.allowFailure;
-  return outcome.status === "failed" && outcome.exitCode !== null && exitCodes.includes(outcome.exitCode);
+  const exitCode = ownExitCode(outcome);
+  return outcome.status === "failed" && exitCode !== null && exitCodes.includes(exitCode);
 }
 
 function canceledOutcome(message: string): Outcome {

@@ -12,10 +12,17 @@ export interface LayerStore {
   openSink(): Promise<ArtifactSink>;
 }
 
+/** `layer` null: it was empty. `leftOut`: what was not taken, the first of it by name. */
+export interface StoredLayer {
+  layer: string | null;
+  artifacts: ArtifactRecord[];
+  leftOut: { entries: { path: string; why: string }[]; count: number };
+}
+
 /**
- * Takes the files of one attempt's artifacts, unsafe as they may be: absolute paths, `..`, links out of the workspace,
- * devices and hard links out are refused with ARCHIVE_REFUSED, so are totals over the limits. Nothing is visible before
- * `commit`; disposing without it removes everything.
+ * Takes the files of one attempt's artifacts, unsafe as they may be: links out of the workspace, devices and hard links to
+ * what was not taken are left out; absolute paths, `..`, damaged archives and totals over the limits are refused with
+ * ARCHIVE_REFUSED. Nothing is visible before `commit`; disposing without it removes everything.
  */
 export interface ArtifactSink extends AsyncDisposable {
   /**
@@ -28,8 +35,8 @@ export interface ArtifactSink extends AsyncDisposable {
   ): Promise<number>;
   /** The same from a directory of this host; links are stored as links, never followed. */
   addDirectory(root: string, options: { accept: (path: string) => boolean }): Promise<number>;
-  /** Moves the layer into place in one step. Null: it was empty. */
-  commit(): Promise<{ layer: string | null; artifacts: ArtifactRecord[] }>;
+  /** Moves the layer into place in one step. */
+  commit(): Promise<StoredLayer>;
 }
 
 /** Stored artifacts, for people who fetch them. */

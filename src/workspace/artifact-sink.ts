@@ -15,10 +15,9 @@ import { realpath, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { CicdError } from "../errors/cicd-error.ts";
-import type { ArtifactRecord } from "../run/records.ts";
-import type { ArtifactSink } from "../run/workspace.ts";
+import type { ArtifactSink, StoredLayer } from "../run/workspace.ts";
 import type { BlobStore } from "./blob-store.ts";
-import { refused } from "./entry-path.ts";
+import { EntryLeftOut, refused } from "./entry-path.ts";
 import { hasErrno, ioError } from "./io-error.ts";
 import { LayerBuilder, type LayerLimits } from "./layer-builder.ts";
 import { makeOpenDirectory } from "./open-permissions.ts";
@@ -29,6 +28,8 @@ const READ_BYTES = 1024 * 1024;
 /** Entries of a directory that are looked at before other work gets its turn. */
 const BATCH = 200;
 const readAsync = promisify(read);
+/** Of the entries left out; the others are only counted. */
+const MAX_NAMED = 20;
 const DOING = "storing artifacts";
 
 /** Begins a layer in a temporary directory that goes away with the sink unless it was committed. */
@@ -53,7 +54,8 @@ export async function openArtifactSink(
 }
 
 class Sink implements ArtifactSink {
-  private committed: Promise<{ layer: string | null; artifacts: ArtifactRecord[] }> | undefined;
+  private committed: Promise<StoredLayer> | undefined;
+  private readonly leftOut: StoredLayer["leftOut"] = { entries: [], count: 0 };
 
   constructor(
     private readonly state: StateDirectory,
@@ -69,8 +71,7 @@ class Sink implements ArtifactSink {
     let taken = 0;
     try {
       for await (const entry of readTar(tar, { ...options, count: () => this.builder.countEntry() })) {
-        await this.add(entry);
-        if (entry.kind !== "directory") taken += 1;
+        if ((await this.isTaken(() => this.add(entry))) && entry.kind !== "directory") taken += 1;
       }
     } catch (error) {
       throw ioError(error, DOING);
@@ -86,13 +87,27 @@ class Sink implements ArtifactSink {
     }
   }
 
-  commit(): Promise<{ layer: string | null; artifacts: ArtifactRecord[] }> {
+  commit(): Promise<StoredLayer> {
     this.committed ??= this.moveIntoPlace();
     return this.committed;
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {
     return this.directory[Symbol.asyncDispose]();
+  }
+
+  /** False, and remembered, when the entry is one to leave out. */
+  private async isTaken(add: () => Promise<void>): Promise<boolean> {
+    try {
+      await add();
+      return true;
+    } catch (error) {
+      if (!(error instanceof EntryLeftOut)) throw error;
+      const { path, why } = error;
+      this.leftOut.count += 1;
+      if (this.leftOut.count <= MAX_NAMED) this.leftOut.entries.push({ path, why });
+      return false;
+    }
   }
 
   private async add(entry: TarEntry): Promise<void> {
@@ -105,6 +120,8 @@ class Sink implements ArtifactSink {
         return this.builder.addHardLink(entry.path, entry.source);
       case "file":
         return this.builder.addFile(entry.path, entry, entry.content);
+      case "special":
+        throw new EntryLeftOut(entry.path, `it is a ${entry.type}`);
     }
   }
 
@@ -119,8 +136,7 @@ class Sink implements ArtifactSink {
         if (accept(path)) this.builder.addDirectory(path);
         taken += await this.walk(root, path, accept);
       } else if (stats !== undefined && accept(path)) {
-        await this.addFromHost(root, path, stats);
-        taken += 1;
+        if (await this.isTaken(() => this.addFromHost(root, path, stats))) taken += 1;
       }
     }
     return taken;
@@ -128,7 +144,7 @@ class Sink implements ArtifactSink {
 
   private async addFromHost(root: string, path: string, stats: Stats): Promise<void> {
     if (stats.isSymbolicLink()) return this.builder.addLink(path, readlinkSync(join(root, path)));
-    if (!stats.isFile()) throw refused(path, "it is a device, a pipe or a socket");
+    if (!stats.isFile()) throw new EntryLeftOut(path, "it is a device, a pipe or a socket");
     const file = openInside(root, path);
     try {
       const { size, mode, mtimeMs } = fstatSync(file);
@@ -139,8 +155,8 @@ class Sink implements ArtifactSink {
     }
   }
 
-  private async moveIntoPlace(): Promise<{ layer: string | null; artifacts: ArtifactRecord[] }> {
-    const described = this.builder.describe();
+  private async moveIntoPlace(): Promise<StoredLayer> {
+    const described = { ...this.builder.describe(), leftOut: this.leftOut };
     if (described.layer === null) return described;
     const path = join(this.state.layers, described.layer);
     try {

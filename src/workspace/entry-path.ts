@@ -12,28 +12,43 @@ export function cleanEntryPath(raw: string): string {
   return parts.join("/");
 }
 
-/** Throws ARCHIVE_REFUSED for what a path of an accepted entry may not be: too long, or not UTF-8. */
+/** Throws EntryLeftOut for what a path of an accepted entry may not be: too long, or not UTF-8. */
 export function checkEntryName(path: string, maxPathBytes: number): void {
-  if (path.includes("\ufffd")) throw refused(path, "its name is not UTF-8");
+  if (path.includes("\ufffd")) throw new EntryLeftOut(path, "its name is not UTF-8");
   if (Buffer.byteLength(path) > maxPathBytes)
-    throw refused(path, `its path is longer than ${maxPathBytes} bytes`);
+    throw new EntryLeftOut(path.slice(0, 200), `its path is longer than ${maxPathBytes} bytes`);
 }
 
 /**
- * Throws ARCHIVE_REFUSED for a link that could lead out of the workspace. `..` may only stand at the beginning, where the
+ * An entry that has no place in a layer while the rest of its archive is fine: a link out of the workspace, a device.
+ * Thrown and caught in this room; the user is told.
+ */
+export class EntryLeftOut extends Error {
+  readonly path: string;
+  readonly why: string;
+
+  constructor(path: string, why: string) {
+    super(`${path}: ${why}`);
+    this.path = path;
+    this.why = why;
+  }
+}
+
+/**
+ * Throws EntryLeftOut for a link that could lead out of the workspace. `..` may only stand at the beginning, where the
  * directories above are known to be real ones; after a name it could be taken from wherever another link leads.
  */
 export function checkLinkTarget(path: string, target: string): void {
-  if (target === "" || target.includes("\0")) throw refused(path, "it is a link to nothing");
-  if (target.includes("\ufffd")) throw refused(path, "its link target is not UTF-8");
-  if (target.startsWith("/")) throw refused(path, `it is a link to the absolute path ${target}`);
+  if (target === "" || target.includes("\0")) throw new EntryLeftOut(path, "it is a link to nothing");
+  if (target.includes("\ufffd")) throw new EntryLeftOut(path, "its link target is not UTF-8");
+  if (target.startsWith("/")) throw new EntryLeftOut(path, `it is a link to the absolute path ${target}`);
   const parts = target.split("/").filter((part) => part !== "" && part !== ".");
   const ups = parts.findIndex((part) => part !== "..");
   const leading = ups < 0 ? parts.length : ups;
   if (parts.slice(leading).includes(".."))
-    throw refused(path, `its link target ${target} has .. after a name`);
+    throw new EntryLeftOut(path, `its link target ${target} has .. after a name`);
   if (leading > path.split("/").length - 1)
-    throw refused(path, `it is a link out of the workspace (${target})`);
+    throw new EntryLeftOut(path, `it is a link out of the workspace (${target})`);
 }
 
 /** The error for an entry that is not unpacked. */

@@ -4,7 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArtifactRecord } from "../run/records.ts";
 import type { BlobStore } from "./blob-store.ts";
-import { checkEntryName, checkLinkTarget, refused } from "./entry-path.ts";
+import { checkEntryName, checkLinkTarget, EntryLeftOut, refused } from "./entry-path.ts";
 import { makeOpenDirectory } from "./open-permissions.ts";
 import { NAME_LENGTH } from "./state-directory.ts";
 
@@ -32,12 +32,14 @@ const SMALL_BYTES = 256 * 1024;
 
 /**
  * Builds one layer below `root`, an existing directory that nobody else writes. Each parent of an entry must be a
- * directory of this layer, so nothing is ever written through a link. Throws ARCHIVE_REFUSED, and what the file system
- * throws.
+ * directory of this layer, so nothing is ever written through a link. Throws ARCHIVE_REFUSED, EntryLeftOut, and what the
+ * file system throws.
  */
 export class LayerBuilder {
   private readonly entries = new Map<string, BuiltEntry>();
   private bytes = 0;
+  /** One moment for the whole layer: files of one second must not come out of order. */
+  private readonly now = Date.now();
   private looked = 0;
 
   constructor(
@@ -80,7 +82,7 @@ export class LayerBuilder {
   addHardLink(path: string, source: string): void {
     const file = this.entries.get(source);
     if (file?.kind !== "file")
-      throw refused(path, `it is a hard link to ${source}, which is not among the files taken`);
+      throw new EntryLeftOut(path, `it is a hard link to ${source}, which is not among the files taken`);
     if (path === source) return;
     const destination = this.makeRoom(path);
     this.blobs.place(file, destination, (to) => copyFileSync(join(this.root, source), to));
@@ -94,7 +96,7 @@ export class LayerBuilder {
   ): Promise<void> {
     const destination = this.makeRoom(path);
     this.take(path, facts.sizeBytes);
-    const mtimeMs = roundUp(facts.mtimeMs);
+    const mtimeMs = roundUp(facts.mtimeMs, this.now);
     const { sha256, sizeBytes, write } =
       facts.sizeBytes <= SMALL_BYTES
         ? await readSmall(content)
@@ -191,8 +193,8 @@ async function writeFully(handle: FileHandle, chunk: Uint8Array): Promise<void> 
  * Archives of Docker have whole seconds, rounded down: a result would seem older than a source written in the same second
  * and be made again. The end of that second is used, but not the future.
  */
-function roundUp(mtimeMs: number): number {
-  return mtimeMs % 1000 === 0 ? Math.min(mtimeMs + 999, Math.max(mtimeMs, Date.now())) : mtimeMs;
+function roundUp(mtimeMs: number, now: number): number {
+  return mtimeMs % 1000 === 0 ? Math.min(mtimeMs + 999, Math.max(mtimeMs, now)) : mtimeMs;
 }
 
 function identityOf(path: string, entry: BuiltEntry): unknown[] {

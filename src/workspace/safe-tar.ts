@@ -14,7 +14,8 @@ export type TarEntry =
       content: AsyncIterable<Uint8Array>;
     }
   | { kind: "link"; path: string; target: string }
-  | { kind: "hardlink"; path: string; source: string };
+  | { kind: "hardlink"; path: string; source: string }
+  | { kind: "special"; path: string; type: string };
 
 export interface TarSelection {
   toPath: (entryName: string) => string;
@@ -25,8 +26,7 @@ export interface TarSelection {
 
 /**
  * The accepted entries of an uncompressed tar stream (ustar, PAX, GNU long names), in its order. Throws ARCHIVE_REFUSED for
- * an unsafe path anywhere, for accepted devices, pipes, sparse and unknown entries, and for a broken or cut-off archive;
- * what the stream itself throws passes unchanged.
+ * an unsafe path anywhere, for accepted sparse files, and for a broken or cut-off archive; what the stream itself throws passes unchanged.
  */
 export async function* readTar(
   tar: AsyncIterable<Uint8Array>,
@@ -71,7 +71,7 @@ function toEntry(path: string, entry: Entry, toPath: (name: string) => string, p
         content: readContent(entry, pump),
       };
     default:
-      throw refused(path, `it is a ${type ?? "entry of unknown kind"}`);
+      return { kind: "special", path, type: type ?? "entry of unknown kind" };
   }
 }
 

@@ -117,6 +117,55 @@ describe("the worker", () => {
     expect(again.attempts).toHaveLength(3);
   });
 
+  test("takes no exit code for the script's own that a time-out has caused", async () => {
+    await using orchestra = await Orchestra.open();
+    const job = build({
+      script: ["sleep 60"],
+      timeoutMs: 20,
+      allowFailure: { exitCodes: [143] },
+      retry: { max: 2, when: [], exitCodes: [143] },
+    });
+    const executor = orchestra.executor();
+    const begin = executor.start.bind(executor);
+    executor.start = async (spec, signal) => {
+      const execution = await begin(spec, signal);
+      return Object.assign(execution, {
+        result: execution.result.then((result) => ({ ...result, exitCode: 143 })),
+      });
+    };
+    const detail = await orchestra.run(planOf([job]), { executor });
+    expect(detail.run.status).toBe("failed");
+    expect(detail.attempts).toHaveLength(1);
+  });
+
+  test("cancel ends the collection of artifacts, and what was not recorded yet is canceled", async () => {
+    const artifacts = {
+      paths: ["out/"],
+      exclude: [],
+      when: "on_success" as const,
+      name: undefined,
+      expireInMs: undefined,
+    };
+    await using orchestra = await Orchestra.open();
+    const executor = orchestra.executor();
+    const collecting = gate();
+    const begin = executor.start.bind(executor);
+    executor.start = async (spec, signal) =>
+      Object.assign(await begin(spec, signal), {
+        collect: (_: unknown, __: unknown, stop: AbortSignal) => {
+          collecting.open();
+          return new Promise((_, reject) => stop.addEventListener("abort", () => reject(stop.reason)));
+        },
+      });
+    const { id } = await orchestra.store.createRun(newRun("r", planOf([build({ artifacts })])));
+    await using worker = orchestra.worker({ scope: { kind: "runs", runIds: [id] }, executor });
+    const done = worker.run(new AbortController().signal);
+    await collecting.opened;
+    await orchestra.store.execute(id, { type: "request_cancel", actor: "test" });
+    await done;
+    expect((await orchestra.store.readRun(id))!.run.status).toBe("canceled");
+  });
+
   test("hands artifacts to the jobs that take them, and only to those", async () => {
     const artifacts = {
       paths: ["out/"],
@@ -263,7 +312,7 @@ describe("the worker", () => {
     expect(waiting.run.status).toBe("manual");
     expect(states(waiting)).toEqual(["build=success", "release=manual", "after=created"]);
     const { id } = waiting.run;
-    await orchestra.store.execute(id, { type: "play", job: "release", actor: "test" });
+    await orchestra.store.execute(id, { type: "play", jobs: ["release"], actor: "test", owner: null });
     await using worker = orchestra.worker({ scope: { kind: "runs", runIds: [id] } });
     await worker.run(new AbortController().signal);
     expect((await orchestra.store.readRun(id))!.run.status).toBe("success");

@@ -113,30 +113,8 @@ test.each<[string, Entry[]]>([
   ["a path upwards", [{ name: "../x", text: "x" }]],
   ["a path upwards in the middle", [{ name: "a/../../x", text: "x" }]],
   ["an absolute PAX path", [{ name: "a", pax: { path: "/etc/x" }, text: "x" }]],
-  ["a link to an absolute path", [{ name: "a", type: "symlink", linkname: "/etc/passwd" }]],
-  ["a link upwards", [{ name: "a", type: "symlink", linkname: "../x" }]],
-  ["a link upwards from a directory", [{ name: "d/e/a", type: "symlink", linkname: "../../../x" }]],
-  [
-    "a link with .. after a name",
-    [
-      { name: "d/up", type: "symlink", linkname: ".." },
-      { name: "x", type: "symlink", linkname: "d/up/.." },
-    ],
-  ],
-  ["a link to nothing", [{ name: "a", type: "symlink", linkname: "" }]],
   ["a hard link out", [{ name: "a", type: "link", linkname: "../../etc/passwd" }]],
   ["a hard link to an absolute path", [{ name: "a", type: "link", linkname: "/etc/passwd" }]],
-  [
-    "a hard link to a link",
-    [
-      { name: "l", type: "symlink", linkname: "t" },
-      { name: "a", type: "link", linkname: "l" },
-    ],
-  ],
-  ["a hard link to what is not there", [{ name: "a", type: "link", linkname: "b" }]],
-  ["a character device", [{ name: "null", type: "character-device", devmajor: 1, devminor: 3 }]],
-  ["a block device", [{ name: "sda", type: "block-device", devmajor: 8, devminor: 0 }]],
-  ["a pipe", [{ name: "pipe", type: "fifo" }]],
   ["a sparse file", [{ name: "s", pax: { "GNU.sparse.major": "1", "GNU.sparse.minor": "0" }, text: "x" }]],
   [
     "a file below a link",
@@ -180,7 +158,6 @@ test.each<[string, Entry[]]>([
       { name: "d", text: "x" },
     ],
   ],
-  ["a path that is too long", [{ name: `${"x".repeat(200)}/`.repeat(11), type: "directory" }]],
 ])("%s is refused, and nothing stays", async (_, entries) => {
   await writeFiles(fixture.root, { outside: "untouched" });
   {
@@ -192,7 +169,57 @@ test.each<[string, Entry[]]>([
   expect(existsSync(join(fixture.root, "x"))).toBe(false);
 });
 
-test("a name that is not UTF-8 is refused", async () => {
+test.each<[string, Entry[]]>([
+  ["a link to an absolute path", [{ name: "a", type: "symlink", linkname: "/etc/passwd" }]],
+  ["a link upwards", [{ name: "a", type: "symlink", linkname: "../x" }]],
+  ["a link upwards from a directory", [{ name: "d/e/a", type: "symlink", linkname: "../../../x" }]],
+  [
+    "a link with .. after a name",
+    [
+      { name: "d/up", type: "symlink", linkname: ".." },
+      { name: "x", type: "symlink", linkname: "d/up/.." },
+    ],
+  ],
+  ["a link to nothing", [{ name: "a", type: "symlink", linkname: "" }]],
+  [
+    "a hard link to a link",
+    [
+      { name: "l", type: "symlink", linkname: "t" },
+      { name: "a", type: "link", linkname: "l" },
+    ],
+  ],
+  ["a hard link to what is not there", [{ name: "a", type: "link", linkname: "b" }]],
+  ["a character device", [{ name: "null", type: "character-device", devmajor: 1, devminor: 3 }]],
+  ["a block device", [{ name: "sda", type: "block-device", devmajor: 8, devminor: 0 }]],
+  ["a pipe", [{ name: "pipe", type: "fifo" }]],
+  ["a path that is too long", [{ name: `${"x".repeat(200)}/`.repeat(11), type: "directory" }]],
+])("%s is left out and named, the rest is kept", async (_, entries) => {
+  await using sink = await layers.openSink();
+  await addAll(sink, [{ name: "fine", text: "f" }, ...entries, { name: "also", text: "a" }]);
+  const { layer, artifacts, leftOut } = await sink.commit();
+  expect(artifacts.map(({ path }) => path)).toEqual(["also", "fine"]);
+  const unwanted = entries.at(-1)!.name.slice(0, 200);
+  expect(leftOut.count).toBe(1);
+  expect(leftOut.entries.map(({ path }) => path)).toEqual([unwanted]);
+  expect(
+    lstatSync(join(await layers.layerPath(layer!), unwanted), { throwIfNoEntry: false }),
+  ).toBeUndefined();
+});
+
+test("only the first of what is left out is named, all of it is counted", async () => {
+  await using sink = await layers.openSink();
+  const links = Array.from({ length: 100 }, (_, at) => `l${at}`);
+  await addAll(
+    sink,
+    links.map((name) => ({ name, type: "symlink" as const, linkname: "/etc" })),
+  );
+  const { layer, leftOut } = await sink.commit();
+  expect(layer).toBeNull();
+  expect(leftOut.count).toBe(100);
+  expect(leftOut.entries).toHaveLength(20);
+});
+
+test("a name that is not UTF-8 is left out", async () => {
   const bytes = await tarOf([{ name: "bad?name", text: "x" }]);
   bytes[3] = 0xff;
   // The checksum of the changed header: the sum of its bytes, its own field taken as blanks.
@@ -207,7 +234,11 @@ test("a name that is not UTF-8 is refused", async () => {
     "latin1",
   );
   await using sink = await layers.openSink();
-  expect(await codeOf(sink.addTar(pieces(bytes), all))).toBe("ARCHIVE_REFUSED");
+  expect(await sink.addTar(pieces(bytes), all)).toBe(0);
+  expect((await sink.commit()).leftOut).toMatchObject({
+    count: 1,
+    entries: [{ why: "its name is not UTF-8" }],
+  });
 });
 
 test("a later entry of the same path replaces the earlier, never writing through it", async () => {
@@ -313,7 +344,7 @@ test("times are kept, at the end of a whole second, and the newest counts where 
 test("an empty sink has no layer, and a sink without commit leaves nothing", async () => {
   {
     await using sink = await layers.openSink();
-    expect(await sink.commit()).toEqual({ layer: null, artifacts: [] });
+    expect(await sink.commit()).toEqual({ layer: null, artifacts: [], leftOut: { entries: [], count: 0 } });
     await using other = await layers.openSink();
     await addAll(other, [{ name: "a", text: "a" }]);
   }
@@ -365,7 +396,7 @@ test("a directory of this host is taken without following a link", async () => {
   });
 });
 
-test("what a host directory may not give is refused", async () => {
+test("what a host directory may not give is left out", async () => {
   await writeFiles(fixture.root, { secret: "s" });
   const make: Record<string, (path: string) => void> = {
     absolute: (path) => symlinkSync("/etc/passwd", path),
@@ -377,10 +408,10 @@ test("what a host directory may not give is refused", async () => {
     await writeFiles(workspace, { "d/a": "a" });
     put(join(workspace, "d/x"));
     await using sink = await layers.openSink();
-    expect([name, await codeOf(sink.addDirectory(workspace, { accept: () => true }))]).toEqual([
-      name,
-      "ARCHIVE_REFUSED",
-    ]);
+    expect([name, await sink.addDirectory(workspace, { accept: () => true })]).toEqual([name, 1]);
+    const { artifacts, leftOut } = await sink.commit();
+    expect(artifacts.map(({ path }) => path)).toEqual(["d/a"]);
+    expect(leftOut.entries.map(({ path }) => path)).toEqual(["d/x"]);
   }
   const linked = join(fixture.root, "linked");
   await writeFiles(linked, { a: "a" });
