@@ -159,7 +159,8 @@ async function randomStep(
     if (lease !== undefined) store.executeNow(runId, { type: "begin_cancel", lease });
   } else {
     const manual = store.detailNow(runId)!.jobs.find(({ state }) => state === "manual");
-    if (manual !== undefined) store.executeNow(runId, { type: "play", jobs: [manual.name], actor: "user", owner: null });
+    if (manual !== undefined)
+      store.executeNow(runId, { type: "play", jobs: [manual.name], actor: "user", owner: null });
   }
 }
 
