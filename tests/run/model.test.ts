@@ -14,7 +14,8 @@ import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { newRun, randomPlan } from "../support/plans.ts";
 import { Random } from "../support/random.ts";
 
-const TRACES = 100_000;
+/** Fewer where the same test has run in full already. */
+const TRACES = Number(process.env.TEST_TRACES ?? 100_000);
 const LEASE_MS = 30;
 
 /** STATES.md, "States" and "Transitions", written down a second time: the code must not be its own judge. */

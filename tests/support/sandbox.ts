@@ -16,6 +16,7 @@ export class Sandbox implements AsyncDisposable {
   readonly repo: string;
   readonly environment: Record<string, string>;
   readonly #binary: string;
+  readonly #children = new Set<Subprocess>();
 
   private constructor(directory: string, path: string, environment: Record<string, string>) {
     this.directory = directory;
@@ -83,22 +84,29 @@ export class Sandbox implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) child.kill("SIGKILL");
+    await Promise.all([...this.#children].map((child) => child.exited));
     const instance = await this.instance().catch(() => undefined);
     if (instance !== undefined) {
-      const networks = await docker("network", "ls", "-q", "--filter", `label=cicd.instance=${instance}`);
-      for (const id of networks.split("\n").filter((line) => line !== "")) await docker("network", "rm", id);
+      const filter = `label=cicd.instance=${instance}`;
+      await removeListed(["container", "ls", "-a"], ["container", "rm", "-f", "-v"], filter);
+      await removeListed(["volume", "ls"], ["volume", "rm"], filter);
+      await removeListed(["network", "ls"], ["network", "rm"], filter);
     }
     await rm(this.directory, { recursive: true, force: true });
   }
 
   #start(command: string[]): Subprocess<"ignore", "pipe", "pipe"> {
-    return Bun.spawn(command, {
+    const child = Bun.spawn(command, {
       cwd: this.repo,
       env: this.environment,
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
     });
+    this.#children.add(child);
+    void child.exited.then(() => this.#children.delete(child));
+    return child;
   }
 }
 
@@ -117,4 +125,9 @@ export async function docker(...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await finish(child);
   if (status !== 0) throw new Error(`docker ${args.join(" ")}: ${stderr}`);
   return stdout;
+}
+
+async function removeListed(list: string[], remove: string[], filter: string): Promise<void> {
+  const ids = (await docker(...list, "-q", "--filter", filter)).split("\n").filter((line) => line !== "");
+  if (ids.length > 0) await docker(...remove, ...ids);
 }
