@@ -158,7 +158,11 @@ export function executorContract(name: string, make: MakeExecutor, options: Cont
       await readLog(execution);
       await execution.result;
       const sink = new CollectedFiles();
-      const { unmatched } = await execution.collect({ paths: ["*.txt", "missing/"], exclude: [] }, sink);
+      const { unmatched } = await execution.collect(
+        { paths: ["*.txt", "missing/"], exclude: [] },
+        sink,
+        never(),
+      );
       expect(sink.files).toEqual({ "report.txt": "one\n" });
       expect(unmatched).toEqual(["missing/"]);
     });

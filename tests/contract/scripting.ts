@@ -201,7 +201,7 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
         await readLog(execution);
         expect(await execution.result).toMatchObject({ status: "success" });
         const sink = new CollectedFiles();
-        return { ...(await execution.collect(selection, sink)), sink };
+        return { ...(await execution.collect(selection, sink, never())), sink };
       }
 
       test.concurrent("patterns name files, directories and what is below them; excludes take away", async () => {
@@ -254,6 +254,7 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
         await execution.collect(
           { paths: [`${bench.executor.projectDir(spec.name)}/lib`], exclude: [] },
           sink,
+          never(),
         );
         expect(sink.files).toEqual({ "lib/new": "new\n", "lib/old": "old\n" });
       });

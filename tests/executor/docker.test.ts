@@ -10,6 +10,7 @@ import { CollectedFiles } from "../support/collected-files.ts";
 import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import { dockerHost, labelledObjects } from "../support/docker.ts";
 import { type TestImage, testImage } from "../support/images.ts";
+import { startRecordingProxy } from "../support/recording-proxy.ts";
 
 setDefaultTimeout(120_000);
 
@@ -183,7 +184,7 @@ describe("the workspace", () => {
     await using execution = await executor.start(bench.spec({ script }, { layers: [layer] }), never());
     expect(await readLog(execution)).toEndWith("\n3000\n60000000\n");
     const sink = new CollectedFiles();
-    await execution.collect({ paths: ["d1*/f1?"], exclude: [] }, sink);
+    await execution.collect({ paths: ["d1*/f1?"], exclude: [] }, sink, never());
     expect(Object.keys(sink.files).toSorted()).toEqual(Array.from({ length: 10 }, (_, n) => `d1${n}/f1${n}`));
   });
 });
@@ -261,6 +262,29 @@ describe("the engine", () => {
     } finally {
       await $`docker rm ${spec.name}`.quiet();
     }
+  });
+});
+
+describe("a request to the engine", () => {
+  test.concurrent("carries scripts and variables in its body alone, however long they are", async () => {
+    await using proxy = await startRecordingProxy(connection.host.slice("unix://".length));
+    const place = { instance: bench.instance, stateDir: bench.stateDir, connection: { host: proxy.host } };
+    await using executor = createDockerExecutor({ ...place, workspaceMode: "overlay" });
+    const text = `${"%&?#'\"\\\\$x\\t{ü→🎉}; ".repeat(30_000)}`;
+    const value = "ä%&\n'\"$".repeat(10_000);
+    const environment = Object.fromEntries(["A", "B", "C", "D"].map((name) => [`S3CR3T_${name}`, value]));
+    const script = [
+      `sha256sum <<'EOF'\n${text}\nEOF`,
+      'printf %s "$S3CR3T_A$S3CR3T_B$S3CR3T_C$S3CR3T_D" | sha256sum',
+    ];
+    expect(Buffer.byteLength(text)).toBeGreaterThan(700_000);
+    await using execution = await executor.start(bench.spec({ script }, { environment }), never());
+    const log = await readLog(execution);
+    expect(log).toContain(createHash("sha256").update(`${text}\n`).digest("hex"));
+    expect(log).toContain(createHash("sha256").update(value.repeat(4)).digest("hex"));
+    const lines = proxy.requestLines();
+    expect(lines.some((line) => line.startsWith("POST /containers/create"))).toBe(true);
+    expect(lines.filter((line) => line.includes("S3CR3T") || line.length > 400)).toEqual([]);
   });
 });
 

@@ -14,6 +14,7 @@ import { Bench } from "../contract/executor.ts";
 import { dockerHost, labelledObjects } from "../support/docker.ts";
 import { eventually } from "../support/eventually.ts";
 import { testImage } from "../support/images.ts";
+import { startRecordingProxy } from "../support/recording-proxy.ts";
 import { dockerConfig, type Registry, startRegistry } from "../support/registry.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
@@ -212,6 +213,19 @@ describe("a pull from a registry with a password", () => {
     await $`docker rmi ${name}`.quiet();
   });
 
+  test.concurrent("sends the credentials in no URL", async () => {
+    const name = await registry.publish(local, "header:1");
+    const login = makeLogin({ credsStore: "test" }, { test: answer(USER, PASSWORD) });
+    await using proxy = await startRecordingProxy(dockerHost().slice("unix://".length));
+    await using executor = executorWith(login, proxy.host);
+    await using execution = await executor.start(specOf(name, []), never);
+    expect(await execution.result).toMatchObject({ status: "success" });
+    const pulls = proxy.requestLines().filter((line) => line.startsWith("POST /images/create"));
+    expect(pulls).toEqual([`POST /images/create?fromImage=${encodeURIComponent(name)} HTTP/1.1`]);
+    await execution[Symbol.asyncDispose]();
+    await $`docker rmi ${name}`.quiet();
+  });
+
   test.concurrent("goes on without credentials when the helper fails, and says why in one line", async () => {
     const name = await registry.publish(local, "broken:1");
     const login = makeLogin({ credsStore: "bad" }, { bad: `echo ${PASSWORD} | tee /dev/stderr; exit 1` });
@@ -255,9 +269,9 @@ describe("a pull from a registry with a password", () => {
   });
 });
 
-function executorWith(login: DockerLogin | undefined) {
+function executorWith(login: DockerLogin | undefined, host = dockerHost()) {
   const { instance, stateDir } = bench;
-  const connection = { host: dockerHost() };
+  const connection = { host };
   return createDockerExecutor({ instance, stateDir, connection, ...(login === undefined ? {} : { login }) });
 }
 

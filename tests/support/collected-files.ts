@@ -45,7 +45,7 @@ export class CollectedFiles implements ArtifactSink {
   }
 
   async commit() {
-    return { layer: null, artifacts: [] };
+    return { layer: null, artifacts: [], leftOut: { entries: [], count: 0 } };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

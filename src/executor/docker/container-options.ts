@@ -48,8 +48,7 @@ export function planLaunch(spec: AttemptSpec): Launch {
   const { beforeScript, script, afterScript } = spec.job;
   const main = buildProgram([...beforeScript, ...script]);
   const after = afterScript.length === 0 ? "" : buildProgram(afterScript);
-  const environmentBytes = Object.entries(spec.environment).join("").length * 3;
-  if (Buffer.byteLength(main) + Buffer.byteLength(after) + environmentBytes <= MAX_INLINE_BYTES) {
+  if (Buffer.byteLength(main) + Buffer.byteLength(after) + sizeOf(spec.environment) <= MAX_INLINE_BYTES) {
     return { arguments: loaderArguments(main, after), files: [] };
   }
   return {
@@ -61,13 +60,21 @@ export function planLaunch(spec: AttemptSpec): Launch {
   };
 }
 
+/** In bytes, as the kernel counts: each `NAME=value` with its terminator and a pointer to it. */
+function sizeOf(environment: Record<string, string>): number {
+  return Object.entries(environment).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value) + 2 + 8,
+    0,
+  );
+}
+
+/** The body of the request that makes the attempt's container. */
 export function containerOptions(
   spec: AttemptSpec,
   launch: Launch,
   place: { image: string; network: string; volume: string; limits: ResourceLimits },
 ): Dockerode.ContainerCreateOptions {
   return {
-    name: spec.name,
     Image: place.image,
     ...command(spec.job.image?.entrypoint, launch),
     // The engine's init passes signals on to the whole process group with this; the loader takes it out again.

@@ -1,5 +1,6 @@
+import type Dockerode from "dockerode";
 import type { AttemptSpec } from "../../run/executor.ts";
-import type { Engine } from "./connection.ts";
+import { callEngine, type Engine } from "./connection.ts";
 import { containerOptions, type Launch, type ResourceLimits } from "./container-options.ts";
 import { ask, statusOf } from "./engine-error.ts";
 import type { ImageFacts, JobImages } from "./images.ts";
@@ -48,8 +49,8 @@ export async function createContainer(
 ): Promise<{ id: string } | "exists" | "stale"> {
   const image = spec.job.image!.name;
   try {
-    const options = containerOptions(spec, launch, { image, network, volume: workspace.volume, limits });
-    return { id: (await engine.docker.createContainer(options)).id };
+    const body = containerOptions(spec, launch, { image, network, volume: workspace.volume, limits });
+    return { id: await postContainer(engine, spec.name, body) };
   } catch (error) {
     const status = statusOf(error);
     if (status === 409) return "exists";
@@ -58,4 +59,19 @@ export async function createContainer(
     networks.forget();
     return "stale";
   }
+}
+
+/** Asked directly: dockerode puts everything, the environment included, into the URL as well. Rejects as dockerode does. */
+export async function postContainer(
+  engine: Engine,
+  name: string,
+  body: Dockerode.ContainerCreateOptions,
+): Promise<string> {
+  const created = await callEngine(engine, {
+    path: "/containers/create?",
+    method: "POST",
+    options: { _query: { name }, _body: body },
+    statusCodes: { 200: true, 201: true },
+  });
+  return (created as { Id: string }).Id;
 }

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Image } from "../../pipeline/pipeline.ts";
-import type { Engine } from "./connection.ts";
+import { callEngine, type Engine } from "./connection.ts";
 import { askLeniently, dockerMessage, engineError, statusOf } from "./engine-error.ts";
 import { orAbort } from "./or-abort.ts";
 import { type PullMessage, PullProgress } from "./pull-progress.ts";
@@ -125,13 +125,23 @@ export class JobImages {
     tell(`Pulled ${name}`);
   }
 
-  /** Asks the engine to pull, with the user's credentials where there are some. */
+  /**
+   * Asks the engine to pull, with the user's credentials where there are some. Asked directly: dockerode puts them into
+   * the URL as well.
+   */
   async #request(name: string, tell: (line: string) => void, abortSignal: AbortSignal): Promise<Readable> {
     const found = this.#login === undefined ? {} : await findCredentials(this.#login, name, abortSignal);
     if (found.problem !== undefined) tell(`Pulling without credentials: ${found.problem}`);
     const authconfig = found.credentials;
-    const options = authconfig === undefined ? { abortSignal } : { abortSignal, authconfig };
-    return (await this.#engine.docker.pull(name, options)) as Readable;
+    return (await callEngine(this.#engine, {
+      path: "/images/create?",
+      method: "POST",
+      options: { _query: { fromImage: name }, _body: {} },
+      ...(authconfig !== undefined && { authconfig }),
+      abortSignal,
+      isStream: true,
+      statusCodes: { 200: true },
+    })) as Readable;
   }
 }
 

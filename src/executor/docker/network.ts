@@ -1,6 +1,6 @@
 import type Dockerode from "dockerode";
 import type { AttemptLabels } from "../../run/executor.ts";
-import type { Engine } from "./connection.ts";
+import { callEngine, type Engine } from "./connection.ts";
 import { ask, dockerMessage, statusOf } from "./engine-error.ts";
 import { attemptLabels, SHARED_LABELS } from "./labels.ts";
 
@@ -65,14 +65,7 @@ async function findOrCreate(engine: Engine, wanted: Wanted): Promise<string> {
   if (found !== undefined) return found;
   let created: string | undefined;
   try {
-    const network = await engine.docker.createNetwork({
-      Name: wanted.name,
-      Driver: "bridge",
-      CheckDuplicate: true,
-      Labels: wanted.labels,
-      Options: wanted.options,
-    });
-    created = network.id;
+    created = await postNetwork(engine, wanted);
   } catch (error) {
     if (statusOf(error) !== 409) await ask(engine.host, "create a network", Promise.reject(error));
   }
@@ -89,6 +82,17 @@ async function findOrCreate(engine: Engine, wanted: Wanted): Promise<string> {
       .remove()
       .catch(() => {});
   return chosen;
+}
+
+/** Asked directly: dockerode puts the body into the URL as well. Rejects as dockerode does. */
+async function postNetwork(engine: Engine, { name, labels, options }: Wanted): Promise<string> {
+  const created = await callEngine(engine, {
+    path: "/networks/create",
+    method: "POST",
+    options: { Name: name, Driver: "bridge", CheckDuplicate: true, Labels: labels, Options: options },
+    statusCodes: { 200: true, 201: true },
+  });
+  return (created as { Id: string }).Id;
 }
 
 /** Docker may make two networks of one name at the same moment; every process must choose the same one, so the oldest. */

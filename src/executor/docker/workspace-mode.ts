@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { makeArchive } from "./archives.ts";
 import type { Engine } from "./connection.ts";
+import { postContainer } from "./create-container.ts";
 import { ask, askLeniently, engineError, statusOf } from "./engine-error.ts";
 import { probeLabels } from "./labels.ts";
 import { planOverlay } from "./overlay.ts";
@@ -91,14 +92,15 @@ async function readThroughContainer(
   labels: Record<string, string>,
 ): Promise<string> {
   try {
-    const container = await engine.docker.createContainer({
-      name,
+    const id = await postContainer(engine, name, {
       Image: name,
       Cmd: ["none"],
       Labels: labels,
       HostConfig: { Mounts: [{ Type: "volume", Source: `${name}-workspace`, Target: "/workspace" }] },
     });
-    const archive = (await container.getArchive({ path: "/workspace/nonce" })) as Readable;
+    const archive = (await engine.docker
+      .getContainer(id)
+      .getArchive({ path: "/workspace/nonce" })) as Readable;
     let text = "";
     for await (const chunk of archive) text += String(chunk);
     return text;
