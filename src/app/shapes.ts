@@ -62,7 +62,11 @@ export interface ArtifactJson {
   sha256: string;
 }
 
-/** `durationMs` of what still runs counts up to now; null before the start. */
+/**
+ * `durationMs` of what still runs counts up to now; null before the start. Of a run it is the time in which it was at
+ * work: without that between its end and a retry, or before a manual job was started. Of a stage, that in which a job of
+ * it ran.
+ */
 interface Span {
   startedAt: string | null;
   finishedAt: string | null;
@@ -95,7 +99,8 @@ export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
     status: run.status,
     warnings: run.warnings,
     createdAt: toIso(run.createdAt),
-    ...toSpan(run.startedAt, run.finishedAt, now),
+    ...toTimes(run.startedAt, run.finishedAt),
+    durationMs: run.startedAt === null ? null : run.busyMs + sinceOf(run.busySince, now),
   };
 }
 
@@ -115,7 +120,8 @@ function toStageJson(
     name,
     status: stageStatus(jobs),
     warnings: hasWarnings(jobs),
-    ...toSpan(startedAt, finishedAt, now),
+    ...toTimes(startedAt, finishedAt),
+    durationMs: startedAt === null ? null : busyMs(jobs, now),
     jobs: jobs.map((job) => toJobJson(job, run.plan.jobs[job.index]!, artifacts.get(job.id) ?? [], now)),
   };
 }
@@ -156,10 +162,36 @@ function newestArtifacts(detail: RunDetail): Map<string, ArtifactJson[]> {
 
 function toSpan(startedAt: EpochMs | null, finishedAt: EpochMs | null, now: EpochMs): Span {
   return {
-    startedAt: startedAt === null ? null : toIso(startedAt),
-    finishedAt: finishedAt === null ? null : toIso(finishedAt),
+    ...toTimes(startedAt, finishedAt),
     durationMs: startedAt === null ? null : Math.max(0, (finishedAt ?? now) - startedAt),
   };
+}
+
+function toTimes(startedAt: EpochMs | null, finishedAt: EpochMs | null): Omit<Span, "durationMs"> {
+  return {
+    startedAt: startedAt === null ? null : toIso(startedAt),
+    finishedAt: finishedAt === null ? null : toIso(finishedAt),
+  };
+}
+
+/** The time in which at least one of the jobs was running. */
+function busyMs(jobs: JobRecord[], now: EpochMs): number {
+  const spans = jobs
+    .flatMap(({ startedAt, finishedAt }) =>
+      startedAt === null ? [] : [[startedAt, finishedAt ?? now] as const],
+    )
+    .sort(([one], [other]) => one - other);
+  let total = 0;
+  let end = 0;
+  for (const [from, to] of spans) {
+    total += Math.max(0, to - Math.max(from, end));
+    end = Math.max(end, to);
+  }
+  return total;
+}
+
+function sinceOf(busySince: EpochMs | null, now: EpochMs): number {
+  return busySince === null ? 0 : Math.max(0, now - busySince);
 }
 
 export function toIso(at: EpochMs): string {

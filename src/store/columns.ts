@@ -10,6 +10,7 @@ export const RUN_COLUMNS = `
   runs.overrides, runs.status, runs.warnings,
   runs.cancel_requested_at AS "cancelRequestedAt", runs.stop_requested_at AS "stopRequestedAt",
   runs.created_at AS "createdAt", runs.started_at AS "startedAt", runs.finished_at AS "finishedAt",
+  runs.busy_ms AS "busyMs", runs.busy_since AS "busySince",
   runs.version`;
 
 /** What `RUN_COLUMNS` are read from. */

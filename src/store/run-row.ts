@@ -26,6 +26,8 @@ export interface RunRow {
   createdAt: EpochMs;
   startedAt: EpochMs | null;
   finishedAt: EpochMs | null;
+  busyMs: number;
+  busySince: EpochMs | null;
   version: number;
 }
 
@@ -51,6 +53,8 @@ export function runRecord(row: RunRow, stored: StoredPlan): RunRecord {
     createdAt: row.createdAt,
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
+    busyMs: row.busyMs,
+    busySince: row.busySince,
   };
 }
 

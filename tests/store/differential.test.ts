@@ -98,7 +98,7 @@ function nextAct(random: Random, runId: string, leases: Lease[], step: number): 
   if (choice < 17) return (store) => store.renewLeases(leases, renewalMs);
   if (choice < 18)
     return (store) => store.execute(runId, { type: "retry", jobs: "failed", actor: "me", owner: null });
-  if (choice < 19) return (store) => store.execute(runId, { type: "play", job: played, actor: "me" });
+  if (choice < 19) return (store) => store.execute(runId, { type: "play", jobs: [played], actor: "me", owner: null });
   const type = random.chance(0.5) ? "request_cancel" : "request_stop";
   return (store) => store.execute(runId, { type, actor: "me" });
 }
@@ -132,6 +132,8 @@ const TIMES = new Set([
   "stopRequestedAt",
   "leaseUntil",
   "durationMs",
+  "busyMs",
+  "busySince",
 ]);
 
 /** As JSON; whether a time is set counts, the time itself does not. */

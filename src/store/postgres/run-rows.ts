@@ -73,10 +73,11 @@ function updateRun(db: Session, run: RunRecord): Promise<void> {
   return db.runGuarded(
     1,
     `UPDATE runs SET status = $2, warnings = $3, cancel_requested_at = $4, stop_requested_at = $5, started_at = $6,
-       finished_at = $7, owner = $8
+       finished_at = $7, owner = $8, busy_ms = $9, busy_since = $10
      WHERE id = $1`,
     ...[run.id, run.status, run.warnings, run.cancelRequestedAt, run.stopRequestedAt],
     ...[run.startedAt, run.finishedAt, run.owner && JSON.stringify(run.owner)],
+    ...[run.busyMs, run.busySince],
   );
 }
 

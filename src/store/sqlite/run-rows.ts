@@ -66,10 +66,11 @@ export function insertEvents(db: SqliteConnection, events: NewRunEvent[]): void 
 function updateRun(db: SqliteConnection, run: RunRecord): void {
   db.runGuarded(
     `UPDATE runs SET status = ?2, warnings = ?3, cancel_requested_at = ?4, stop_requested_at = ?5, started_at = ?6,
-       finished_at = ?7, owner = ?8
+       finished_at = ?7, owner = ?8, busy_ms = ?9, busy_since = ?10
      WHERE id = ?1`,
     ...[run.id, run.status, Number(run.warnings), run.cancelRequestedAt, run.stopRequestedAt],
     ...[run.startedAt, run.finishedAt, run.owner && JSON.stringify(run.owner)],
+    ...[run.busyMs, run.busySince],
   );
 }
 

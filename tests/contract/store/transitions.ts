@@ -236,13 +236,17 @@ export function transitionContract(under: StoreUnderTest): void {
       const [left, right] = [await started(store), await started(store)];
       await finish(store, left, FAILURE);
       await finish(store, right);
-      expect((await detail(store, "a")).run.status).toBe("failed");
+      const before = (await detail(another, "a")).run;
+      expect(before).toMatchObject({ status: "failed", busySince: null });
+      expect(before.busyMs).toBe(before.finishedAt! - before.startedAt!);
       const first = await attemptOf(store, left);
       const owner = { machineId: "m", bootId: "b", pid: 2, processStart: "3" };
       const retry: Command = { type: "retry", jobs: "failed", actor: "me", owner };
       expect(await another.execute("a", retry)).toEqual({ kind: "done", affectedJobs: ["left"] });
-      expect((await detail(store, "a")).run).toMatchObject({ finishedAt: null, owner });
+      expect((await detail(store, "a")).run).toMatchObject({ finishedAt: null, owner, busySince: null });
       const again = await started(store);
+      const [{ run: busy }, { startedAt }] = [await detail(another, "a"), await job(store, "a", "left")];
+      expect(busy).toMatchObject({ busyMs: before.busyMs, busySince: startedAt });
       expect(again).toMatchObject({ jobId: left.jobId, attempt: 2 });
       await finish(store, again);
       await finish(store, await started(store));
@@ -273,10 +277,45 @@ export function transitionContract(under: StoreUnderTest): void {
       await store.createRun(newRun("a", planOf([plannedJob("deploy", { when: "manual" })])));
       expect((await detail(store, "a")).run.status).toBe("manual");
       expect(await claim(store)).toBeUndefined();
-      const play: Command = { type: "play", job: "deploy", actor: "me" };
+      const play: Command = { type: "play", jobs: ["deploy"], actor: "me", owner: null };
       expect(await another.execute("a", play)).toEqual({ kind: "done", affectedJobs: ["deploy"] });
       expect(await kind("a", play)).toBe("noop");
       expect((await finish(store, await started(store)))?.kind).toBe("done");
+    });
+
+    test("play reopens a finished run for its optional manual job, and decides the skipped ones behind it anew", async () => {
+      const { store, another } = under;
+      const deploy = plannedJob("deploy", { when: "manual", allowFailure: true });
+      await store.createRun(
+        newRun("a", planOf([plannedJob("build"), deploy, plannedJob("tell", { needs: ["deploy"] })])),
+      );
+      await finish(store, await started(store));
+      expect((await detail(store, "a")).run.status).toBe("success");
+      expect((await job(store, "a", "tell")).state).toBe("skipped");
+      const owner = { machineId: "m", bootId: "b", pid: 2, processStart: "3" };
+      await another.execute("a", { type: "play", jobs: ["deploy", "build"], actor: "me", owner });
+      expect((await detail(store, "a")).run).toMatchObject({ finishedAt: null, owner });
+      await finish(store, await started(store));
+      await finish(store, await started(store));
+      expect((await detail(another, "a")).run.status).toBe("success");
+      expect((await detail(another, "a")).jobs.map(({ state, attempt }) => [state, attempt])).toEqual([
+        ["success", 1],
+        ["success", 1],
+        ["success", 1],
+      ]);
+    });
+
+    test("a run that another process drives is taken over neither by retry nor by play", async () => {
+      const { store } = under;
+      const deploy = plannedJob("deploy", { when: "manual", allowFailure: true });
+      await store.createRun(newRun("a", planOf([plannedJob("left"), plannedJob("right"), deploy])));
+      await finish(store, await started(store), FAILURE);
+      await started(store);
+      const owner = { machineId: "m", bootId: "b", pid: 77, processStart: "3" };
+      const before = plain(await detail(store, "a"));
+      expect(await kind("a", { type: "retry", jobs: "failed", actor: "me", owner })).toBe("noop");
+      expect(await kind("a", { type: "play", jobs: ["deploy"], actor: "me", owner })).toBe("noop");
+      expect(plain(await detail(store, "a"))).toEqual(before);
     });
   });
 }
