@@ -98,9 +98,13 @@ function selectByPath(all: ListedArtifact[], typed: string): ListedArtifact[] {
 function newestAttempts(detail: RunDetail, job: string | undefined): AttemptRecord[] {
   return detail.jobs
     .filter(({ name }) => job === undefined || name === job)
-    .flatMap(({ id, attempt }) =>
-      detail.attempts.filter((row) => row.jobId === id && row.number === attempt),
-    );
+    .flatMap(({ name }) => findAttempt(detail, name) ?? []);
+}
+
+/** The newest attempt of a job. Undefined: there was none. */
+export function findAttempt({ jobs, attempts }: RunDetail, name: string): AttemptRecord | undefined {
+  const job = jobs.find((candidate) => candidate.name === name);
+  return attempts.find(({ jobId, number }) => jobId === job?.id && number === job.attempt);
 }
 
 function checkJob(detail: RunDetail, job: string | undefined): void {

@@ -23,7 +23,7 @@ export interface GarbageReport {
   files: CollectedGarbage;
 }
 
-/** Snapshots and clones are caches: they go when nobody has used them for so long. */
+/** Clones, and snapshots of runs that are gone, are caches: they go when nobody has used them for so long. */
 const CACHE_MS = 24 * 60 * 60 * 1000;
 const FINISHED: RunStatus[] = [...TERMINAL_RUN_STATUSES];
 
@@ -59,12 +59,12 @@ async function findOldRuns(store: Store, retention: Retention, now: EpochMs): Pr
   });
 }
 
-/** What the kept runs still name. A snapshot is kept for runs that go on; artifacts until they expire. */
+/** What the kept runs still name: their snapshots, since any of them may be retried, and artifacts until they expire. */
 function findKeptArtifacts(kept: RunDetail[], now: EpochMs): { artifacts: KeptArtifacts; expired: number } {
   const artifacts = { trees: new Set<string>(), layers: new Set<string>(), blobs: new Set<string>() };
   let expired = 0;
   for (const { run, jobs, attempts, artifacts: files } of kept) {
-    if (!TERMINAL_RUN_STATUSES.has(run.status)) artifacts.trees.add(run.source.tree);
+    artifacts.trees.add(run.source.tree);
     const expiryMs = new Map(jobs.map((job) => [job.id, run.plan.jobs[job.index]!.artifacts?.expireInMs]));
     const live = new Set<string>();
     for (const attempt of attempts) {

@@ -54,6 +54,14 @@ export const ERROR_CODES = {
       "The repository URL uses a protocol or form that is not allowed (https, ssh, file and local paths are).",
   },
   GIT_FAILED: { exit: EXIT.outside, meaning: "A git command failed; the message carries git's own words." },
+  SNAPSHOT_GONE: {
+    exit: EXIT.outside,
+    meaning: "The files that a run was made from are not stored any more, nor can git give them back.",
+  },
+  ARTIFACTS_GONE: {
+    exit: EXIT.outside,
+    meaning: "Artifacts that a job needs have expired or are not stored any more.",
+  },
   DOCKER_UNREACHABLE: {
     exit: EXIT.outside,
     meaning: "The Docker engine does not answer at the configured address.",

@@ -72,9 +72,14 @@ export interface Source {
   takeSnapshot(signal: AbortSignal): Promise<void>;
 }
 
-/** Opens sources. Throws GIT_MISSING, GIT_NOT_A_REPOSITORY, GIT_REF_NOT_FOUND, GIT_URL_REFUSED, GIT_FAILED, DISK_FULL. */
+/** Opens sources, and keeps their snapshots at hand. Opening throws GIT_MISSING, GIT_NOT_A_REPOSITORY, GIT_REF_NOT_FOUND, GIT_URL_REFUSED, GIT_FAILED, DISK_FULL. */
 export interface SourceOpener {
   open(request: SourceRequest, signal: AbortSignal): Promise<Source>;
+  /**
+   * Makes sure that the snapshot of a recorded run exists, taking it again from the git objects where it is gone. Throws
+   * SNAPSHOT_GONE where those are gone too, DISK_FULL.
+   */
+  restoreSnapshot(source: RunSource, signal: AbortSignal): Promise<void>;
   /** The key runs of this repository are recorded under, without reading its tree. */
   repoKey(repo: string, signal: AbortSignal): Promise<string>;
 }

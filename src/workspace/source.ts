@@ -5,6 +5,7 @@ import { fetchCommit } from "./clone-cache.ts";
 import type { Git } from "./git.ts";
 import { findRepository, type LocalRepository } from "./local-repository.ts";
 import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
+import { restoreSnapshot } from "./restore-snapshot.ts";
 import { type Commit, readCommit, resolveBranch, resolveRevision } from "./revision.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -24,6 +25,7 @@ interface Opened {
 export function createSourceOpener(git: Git, state: StateDirectory): SourceOpener {
   return {
     open: (request, signal) => openSource(git, state, request, signal),
+    restoreSnapshot: (source, signal) => restoreSnapshot(git, state, source, signal),
     async repoKey(repo, signal) {
       if (looksLikeUrl(repo)) return parseRepositoryUrl(repo).key;
       return keyOf(await findRepository(git, repo, signal));

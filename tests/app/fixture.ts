@@ -1,6 +1,7 @@
 import type { App } from "../../src/app/app.ts";
 import type { CollectedGarbage, KeptArtifacts } from "../../src/app/upkeep.ts";
 import { localFiles } from "../../src/config/local-files.ts";
+import { CicdError } from "../../src/errors/cicd-error.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import type { Lease, Outcome } from "../../src/run/records.ts";
 import type { RunDetail, Store } from "../../src/run/store.ts";
@@ -26,15 +27,25 @@ export class AppFixture {
   /** How often each method of the store was called. */
   readonly calls = new Map<string, number>();
   kept: KeptArtifacts | undefined;
+  isSnapshotGone = false;
   private count = 0;
 
   readonly app: App = {
     store: async () => this.counting(),
     sources: async () => ({
       repoKey: async () => "/repo",
+      restoreSnapshot: async () => {
+        if (this.isSnapshotGone) throw new CicdError("SNAPSHOT_GONE", "gone");
+      },
       open: () => Promise.reject(new Error("not opened here")),
     }),
-    layers: () => Promise.reject(new Error("no layers here")),
+    layers: async () => ({
+      snapshotPath: () => Promise.reject(new Error("no snapshots here")),
+      layerPath: (layer) => Promise.reject(new CicdError("NOT_FOUND", `no layer ${layer}`)),
+      openSink: () => Promise.reject(new Error("no sinks here")),
+      readArtifact: () => Promise.reject(new CicdError("NOT_FOUND", "no blobs here")),
+      writeOut: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
+    }),
     executor: () => Promise.reject(new Error("no executor here")),
     files: localFiles,
     upkeep: {

@@ -41,6 +41,38 @@ describe("a run as JSON", () => {
     ]);
   });
 
+  test("counts no time in which nothing went on: before a retry, or until a manual job was started", async () => {
+    const approve = plannedJob("approve", {
+      stage: "test",
+      stageIndex: 1,
+      when: "manual",
+      allowFailure: false,
+    });
+    const { run } = await fixture.record(planOf([compile, lint, approve]), { compile: {} });
+    const lease = await fixture.begin(run.id);
+    fixture.now += 2000;
+    await fixture.end(lease, { status: "failed", exitCode: 1, failureReason: "script_failure" });
+    const read = async () => toRunJson((await fixture.store.readRun(run.id))!, fixture.now);
+    fixture.now += 100_000;
+    expect([(await read()).status, (await read()).durationMs]).toEqual(["manual", 3000]);
+    await reopenRun(
+      fixture.app,
+      (await fixture.store.readRun(run.id))!,
+      { jobs: ["lint"], actor: "me" },
+      NEVER,
+    );
+    const again = await fixture.begin(run.id);
+    fixture.now += 500;
+    expect((await read()).durationMs).toBe(3500);
+    await fixture.end(again);
+    fixture.now += 100_000;
+    const json = await read();
+    expect([json.durationMs, json.stages.map(({ durationMs }) => durationMs)]).toEqual([3500, [1000, 500]]);
+    expect((await listRuns(fixture.app, { selection: HERE, limit: 1 }, NEVER)).runs[0]!.durationMs).toBe(
+      3500,
+    );
+  });
+
   test("shows what is only assigned as pending", async () => {
     const { run } = await fixture.record(WEB);
     await fixture.store.claimJob({
@@ -68,7 +100,7 @@ describe("a run as JSON", () => {
     const first = await fixture.record(planOf([compile]), {
       compile: { ...FAILED, artifacts: [artifact("old")] },
     });
-    await reopenRun(fixture.app, first, { jobs: [], actor: "me" });
+    await reopenRun(fixture.app, first, { jobs: [], actor: "me" }, NEVER);
     await fixture.end(await fixture.begin(first.run.id), { artifacts: [artifact("new")] });
     const json = toRunJson((await fixture.store.readRun(first.run.id))!, fixture.now);
     expect(json.stages[0]!.jobs[0]).toMatchObject({ attempt: 2, artifacts: [artifact("new")] });
@@ -210,12 +242,55 @@ describe("retry", () => {
   test("makes this process the owner, and is refused while the run goes on", async () => {
     const detail = await fixture.record(planOf([compile, plannedJob("other")]), { compile: FAILED });
     const over = await fixture.record(planOf([compile], "over"), { compile: FAILED });
-    expect(await reopenRun(fixture.app, detail, { jobs: [], actor: "me" }).catch(codeOf)).toBe("USAGE");
-    const reopened = await reopenRun(fixture.app, over, { jobs: [], actor: "me" });
+    expect(await reopenRun(fixture.app, detail, { jobs: [], actor: "me" }, NEVER).catch(codeOf)).toBe(
+      "USAGE",
+    );
+    const reopened = await reopenRun(fixture.app, over, { jobs: [], actor: "me" }, NEVER);
     expect(reopened.jobs).toEqual(["compile"]);
     expect((await fixture.store.readRun(over.run.id))!.run.owner).toEqual(OWNER);
     const events = await fixture.store.readEvents(over.run.id, reopened.afterEvent, 10);
     expect(events[0]!.type).toBe("run.reopened");
+  });
+
+  test("leaves a run as it is when its files, or artifacts that it would take over, are gone", async () => {
+    const dist = {
+      paths: ["a"],
+      exclude: [],
+      when: "on_success" as const,
+      name: undefined,
+      expireInMs: undefined,
+    };
+    const pack = plannedJob("pack", { artifacts: dist });
+    const ship = plannedJob("ship", { stage: "test", stageIndex: 1, artifactsFrom: ["pack"] });
+    const detail = await fixture.record(planOf([pack, ship]), { pack: { artifactLayer: "gone" }, ship: {} });
+    const retry = (...jobs: string[]) => reopenRun(fixture.app, detail, { jobs, actor: "me" }, NEVER);
+    const error = await retry("ship").catch((e) => e);
+    expect([codeOf(error), error.hint]).toEqual([
+      "ARTIFACTS_GONE",
+      "run it again too: --job pack --job ship",
+    ]);
+    fixture.isSnapshotGone = true;
+    expect(await retry("pack").catch(codeOf)).toBe("SNAPSHOT_GONE");
+    expect((await fixture.store.readRun(detail.run.id))!.run.status).toBe("success");
+    fixture.isSnapshotGone = false;
+    expect((await retry("pack", "ship")).jobs).toEqual(["pack", "ship"]);
+  });
+
+  test("starts the manual jobs that it names", async () => {
+    const deploy = plannedJob("deploy", {
+      stage: "test",
+      stageIndex: 1,
+      when: "manual",
+      allowFailure: false,
+    });
+    const tell = plannedJob("tell", { stage: "test", stageIndex: 1, needs: ["deploy"] });
+    const detail = await fixture.record(planOf([compile, deploy, tell]), { compile: {} });
+    expect(detail.run.status).toBe("manual");
+    const start = (job: string) => reopenRun(fixture.app, detail, { jobs: [job], actor: "me" }, NEVER);
+    expect(await start("tell").catch(codeOf)).toBe("NOTHING_TO_DO");
+    expect((await start("deploy")).jobs).toEqual(["deploy"]);
+    const { run, jobs } = (await fixture.store.readRun(detail.run.id))!;
+    expect([run.owner, ...jobs.map(({ state }) => state)]).toEqual([OWNER, "success", "pending", "created"]);
   });
 });
 
@@ -265,9 +340,13 @@ describe("gc", () => {
     ]);
   });
 
-  test("keeps the snapshots of runs that go on", async () => {
-    const { run } = await fixture.record(WEB);
-    await collectGarbage(fixture.app, { keepLast: 1, olderThanMs: 0 }, { dryRun: false }, NEVER);
+  test("keeps the snapshots of all runs that it keeps, ended or not: they may be retried", async () => {
+    const retention = { keepLast: 1, olderThanMs: 0 };
+    const { run } = await fixture.record(planOf([compile]), { compile: FAILED });
+    await collectGarbage(fixture.app, retention, { dryRun: false }, NEVER);
     expect(fixture.kept!.trees).toEqual(new Set([run.source.tree]));
+    await fixture.store.deleteRuns([run.id]);
+    await collectGarbage(fixture.app, retention, { dryRun: false }, NEVER);
+    expect(fixture.kept!.trees).toEqual(new Set());
   });
 });

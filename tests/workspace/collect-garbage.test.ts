@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { collectGarbage } from "../../src/workspace/collect-garbage.ts";
 import { lockFile } from "../../src/workspace/file-lock.ts";
 import { createLayerStore } from "../../src/workspace/layers.ts";
 import { snapshotPathOf } from "../../src/workspace/state-directory.ts";
-import { type Fixture, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
+import { codeOf, type Fixture, listTree, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOTHING = { snapshots: 0, layers: 0, blobs: 0, clones: 0, objects: 0, temporary: 0, bytes: 0 };
@@ -98,6 +98,37 @@ test("a source opens and runs again after everything of it was collected", async
   expect(readdirSync(fixture.state.objects)).toEqual([]);
   expect(await open()).toBe(tree);
   expect((await fixture.sources.open({ repo: url }, never)).source.branch).toBe("main");
+});
+
+test("a recorded run's snapshot is restored from the commit, or the objects kept for uncommitted files, while they last", async () => {
+  const repo = await makeRepository(join(fixture.root, "web"), { a: "1", "d/b": "b" });
+  const clean = await fixture.sources.open({ repo }, never);
+  await clean.takeSnapshot(never);
+  await writeFiles(repo, { a: "2", n: "n" });
+  const dirty = await fixture.sources.open({ repo }, never);
+  await dirty.takeSnapshot(never);
+  const remote = await fixture.sources.open({ repo: `file://${repo}` }, never);
+  await collectGarbage(
+    fixture.state,
+    { trees: new Set(), layers: new Set(), blobs: new Set() },
+    { olderThanMs: 0, now: Date.now() + 1000, dryRun: false },
+    never,
+  );
+  const pathOf = ({ source }: typeof clean) => snapshotPathOf(fixture.state, source.tree);
+  await fixture.sources.restoreSnapshot(clean.source, never);
+  expect(listTree(pathOf(clean))).toEqual({ a: "1", d: "dir", "d/b": "b" });
+  expect(await codeOf(fixture.sources.restoreSnapshot(dirty.source, never))).toBe("SNAPSHOT_GONE");
+  expect(existsSync(pathOf(dirty))).toBe(false);
+  rmSync(pathOf(clean), { recursive: true });
+  await fixture.sources.restoreSnapshot(remote.source, never);
+  expect(listTree(pathOf(clean))).toEqual({ a: "1", d: "dir", "d/b": "b" });
+  await (await fixture.sources.open({ repo }, never)).takeSnapshot(never);
+  rmSync(pathOf(dirty), { recursive: true });
+  await fixture.sources.restoreSnapshot(dirty.source, never);
+  expect(listTree(pathOf(dirty))).toEqual({ a: "2", d: "dir", "d/b": "b", n: "n" });
+  rmSync(repo, { recursive: true });
+  rmSync(pathOf(clean), { recursive: true });
+  expect(await codeOf(fixture.sources.restoreSnapshot(clean.source, never))).toBe("SNAPSHOT_GONE");
 });
 
 test("leftovers of a crash go after an hour, whatever the age asked for", async () => {

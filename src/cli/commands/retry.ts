@@ -12,11 +12,14 @@ export default defineCicdCommand({
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,
     failed: { kind: "boolean", summary: "everything that failed or was canceled (the default)" },
-    job: { kind: "list", short: "j", value: "JOB", summary: "this job; may be repeated" },
+    job: { kind: "list", short: "j", value: "JOB", summary: "this job, or start it if it is manual; may be repeated" },
     jobs: EXECUTION_FLAGS.jobs,
   },
-  details: "Without --run: the newest run. What succeeded stays as it is, with its artifacts.",
-  examples: ["cicd retry", "cicd retry -p web --run 12 --job unit"],
+  details: [
+    "Without --run: the newest run. What succeeded stays as it is, with its artifacts. A job that waits to be started",
+    "by hand is started when --job names it.",
+  ].join("\n"),
+  examples: ["cicd retry", "cicd retry -p web --run 12 --job unit", "cicd retry --job deploy"],
   endsItself: true,
   async run({ flags, app, config, output, interrupts }) {
     refuseBoth(flags.failed, "--failed", flags.job, "--job");
@@ -24,7 +27,8 @@ export default defineCicdCommand({
     const detail = await findRun(app, toRunSelection(flags), interrupts.signal);
     const { executor } = detail.run;
     if (executor !== "fake") await recover(app, { sweep: true, executors: [executor] });
-    const reopened = await reopenRun(app, detail, { jobs: flags.job, actor: config.actor });
+    const options = { jobs: flags.job, actor: config.actor };
+    const reopened = await reopenRun(app, detail, options, interrupts.signal);
     const runs = [{ id: reopened.runId, afterEvent: reopened.afterEvent }];
     return runAndShow({ app, config, output, interrupts }, runs);
   },
