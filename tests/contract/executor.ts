@@ -176,7 +176,11 @@ export function executorContract(name: string, make: MakeExecutor, options: Cont
       await readUntil(execution, "sleep");
       const began = performance.now();
       stop.abort("cancel");
-      expect(await execution.result).toMatchObject({ status: "canceled", failureReason: "canceled" });
+      expect(await execution.result).toMatchObject({
+        status: "canceled",
+        exitCode: null,
+        failureReason: "canceled",
+      });
       expect(performance.now() - began).toBeLessThan(1_800);
     });
 
@@ -200,7 +204,7 @@ export function executorContract(name: string, make: MakeExecutor, options: Cont
 
     test.concurrent("a job that takes too long is stopped and has failed with job_timeout", async () => {
       const { result } = await bench.run({ script: ["sleep 60"] }, { timeoutMs: 300, graceMs: 300 });
-      expect(result).toMatchObject({ status: "failed", failureReason: "job_timeout" });
+      expect(result).toMatchObject({ status: "failed", exitCode: null, failureReason: "job_timeout" });
     });
 
     test.concurrent("a job is left running by detach; who adopts it gets the rest of the log and the exit code", async () => {

@@ -11,9 +11,12 @@ export const SUCCESS: ExecutionResult = {
   message: null,
 };
 
-export function canceledResult(exitCode: number | null): ExecutionResult {
-  return { status: "canceled", exitCode, failureReason: "canceled", message: null };
-}
+export const CANCELED: ExecutionResult = {
+  status: "canceled",
+  exitCode: null,
+  failureReason: "canceled",
+  message: null,
+};
 
 export function failedResult(
   failureReason: NonNullable<ExecutionResult["failureReason"]>,
@@ -29,22 +32,18 @@ export function scriptResult(exitCode: number): ExecutionResult {
   return failedResult("script_failure", exitCode, `The script ended with exit code ${exitCode}.`);
 }
 
-/** The result of a script that was sent a signal by us while it ran. */
-export function stoppedResult(
-  stoppedBy: "cancel" | "kill" | "timeout",
-  exitCode: number | null,
-  timeoutMs: number,
-): ExecutionResult {
+/** The result of a script that was sent a signal by us while it ran: the exit code is then not its own. */
+export function stoppedResult(stoppedBy: "cancel" | "kill" | "timeout", timeoutMs: number): ExecutionResult {
   switch (stoppedBy) {
     case "timeout":
       return failedResult(
         "job_timeout",
-        exitCode,
+        null,
         `The job ran longer than its timeout, which left it ${duration(timeoutMs)}.`,
       );
     case "cancel":
     case "kill":
-      return canceledResult(exitCode);
+      return CANCELED;
     default:
       return assertNever(stoppedBy);
   }

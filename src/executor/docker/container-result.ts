@@ -11,7 +11,7 @@ export function containerResult(
   context: { image: string; timeoutMs: number; memoryLimited: boolean; hasShell: boolean },
 ): ExecutionResult {
   const exitCode = state?.ExitCode ?? null;
-  if (stoppedBy !== null) return stoppedResult(stoppedBy, exitCode, context.timeoutMs);
+  if (stoppedBy !== null) return stoppedResult(stoppedBy, context.timeoutMs);
   if (exitCode === null || state === null) {
     return failedResult("runner_system_failure", null, "The container was removed while the job ran.");
   }

@@ -1,6 +1,6 @@
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
-import { canceledResult, failedResult } from "../attempt/result.ts";
+import { CANCELED, failedResult } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
 import { environmentProblem } from "../script/environment.ts";
@@ -76,10 +76,10 @@ export class DockerExecutor implements Executor {
       return await this.#createAndLaunch(spec, signal);
     } catch (error) {
       // Whoever takes over after a detach finds what there is and goes on with it.
-      if (signal.aborted && stopReason(signal) === "detach") return settledExecution(canceledResult(null));
+      if (signal.aborted && stopReason(signal) === "detach") return settledExecution(CANCELED);
       if (error instanceof ForeignContainerError) await removeWorkspace(engine, spec.name);
       else await removeAttempt(engine, spec.name);
-      if (signal.aborted) return settledExecution(canceledResult(null));
+      if (signal.aborted) return settledExecution(CANCELED);
       if (error instanceof ImagePullError) {
         return settledExecution(failedResult("image_pull_failure", null, error.message));
       }

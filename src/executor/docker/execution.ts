@@ -3,7 +3,7 @@ import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor
 import type { ArtifactSink } from "../../run/workspace.ts";
 import {
   AFTER_TIMEOUT_MS,
-  canceledResult,
+  CANCELED,
   failedResult,
   withAfterWarning,
   withWarning,
@@ -124,7 +124,7 @@ export class DockerExecution implements Execution {
   async #runMain(attachment: Attachment | undefined): Promise<ExecutionResult> {
     const { timeoutMs, graceMs, afterScript } = { ...this.#spec, afterScript: this.#spec.job.afterScript };
     const ending = await this.#follow(attachment, { timeoutMs, graceMs }, this.#signal);
-    if (ending.detached) return canceledResult(null);
+    if (ending.detached) return CANCELED;
     const result = containerResult(ending, {
       image: this.#spec.job.image?.name ?? "",
       timeoutMs,
@@ -140,7 +140,7 @@ export class DockerExecution implements Execution {
   /** Whatever happens to `after_script`, the result stays the main script's; at most a warning joins its message. */
   async #runAfter(marker: AfterMarker, isStarted: boolean): Promise<ExecutionResult> {
     const { result } = marker;
-    if (this.#mustNotContinue()) return this.#detached ? canceledResult(null) : result;
+    if (this.#mustNotContinue()) return this.#detached ? CANCELED : result;
     try {
       const limits = { timeoutMs: AFTER_TIMEOUT_MS, graceMs: this.#spec.graceMs };
       let attachment: Attachment | undefined;
@@ -151,7 +151,7 @@ export class DockerExecution implements Execution {
       // A cancel has had its effect: after_script is what runs after it.
       const signal = result.status === "canceled" ? new AbortController().signal : this.#signal;
       const ending = await this.#follow(attachment, limits, signal);
-      if (ending.detached) return canceledResult(null);
+      if (ending.detached) return CANCELED;
       return withAfterWarning(result, {
         exitCode: ending.state?.ExitCode ?? null,
         stoppedBy: ending.stoppedBy,

@@ -3,7 +3,7 @@ import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor
 import type { ArtifactSink } from "../../run/workspace.ts";
 import {
   AFTER_TIMEOUT_MS,
-  canceledResult,
+  CANCELED,
   failedResult,
   scriptResult,
   stoppedResult,
@@ -122,11 +122,11 @@ export class ShellExecution implements Execution {
   async #runMain(running: Running<ShellState>): Promise<ExecutionResult> {
     const { timeoutMs, graceMs, job } = this.#spec;
     const ending = await this.#supervise(running, { timeoutMs, graceMs }, this.#signal);
-    if (ending.detached) return canceledResult(null);
+    if (ending.detached) return CANCELED;
     const { exitCode } = ending.state;
     const result =
       ending.stoppedBy !== null
-        ? stoppedResult(ending.stoppedBy, exitCode, timeoutMs)
+        ? stoppedResult(ending.stoppedBy, timeoutMs)
         : exitCode === null
           ? failedResult("runner_system_failure", null, "The job's shell was killed from outside.")
           : scriptResult(exitCode);
@@ -140,7 +140,7 @@ export class ShellExecution implements Execution {
     result: ExecutionResult,
     running: Running<ShellState> | undefined,
   ): Promise<ExecutionResult> {
-    if (this.#mustNotContinue()) return this.#detached ? canceledResult(null) : result;
+    if (this.#mustNotContinue()) return this.#detached ? CANCELED : result;
     try {
       await writeMainResult(this.#directory, result);
       const environment = { ...this.#environment, CI_JOB_STATUS: result.status };
@@ -150,7 +150,7 @@ export class ShellExecution implements Execution {
       // A cancel has had its effect: after_script is what runs after it.
       const signal = result.status === "canceled" ? new AbortController().signal : this.#signal;
       const ending = await this.#supervise(after, limits, signal);
-      if (ending.detached) return canceledResult(null);
+      if (ending.detached) return CANCELED;
       return withAfterWarning(result, { exitCode: ending.state.exitCode, stoppedBy: ending.stoppedBy });
     } catch (error) {
       return withWarning(result, `after_script could not run: ${messageOf(error)}`);

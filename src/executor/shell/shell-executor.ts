@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
-import { canceledResult, failedResult } from "../attempt/result.ts";
+import { CANCELED, failedResult } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
 import { environmentProblem } from "../script/environment.ts";
@@ -67,9 +67,9 @@ async function start(
     return await ShellExecution.launch(directory, spec, environment, signal);
   } catch (error) {
     if (error instanceof ForeignWorkspace) throw error.asError();
-    if (signal.aborted && stopReason(signal) === "detach") return settledExecution(canceledResult(null));
+    if (signal.aborted && stopReason(signal) === "detach") return settledExecution(CANCELED);
     await removeAttemptDirectory(directory);
-    if (signal.aborted) return settledExecution(canceledResult(null));
+    if (signal.aborted) return settledExecution(CANCELED);
     throw error;
   }
 }
