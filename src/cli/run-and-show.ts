@@ -1,11 +1,15 @@
 import { driveRuns } from "../app/drive-runs.ts";
 import { followRun } from "../app/follow-run.ts";
 import { type JobJson, type RunJson, toRunJson } from "../app/shapes.ts";
+import { awaitedJobs, unstartedJobs } from "../app/unstarted-jobs.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import { EXIT } from "../errors/codes.ts";
 import { TERMINAL_JOB_STATES } from "../run/records.ts";
+import type { RunDetail } from "../run/store.ts";
 import type { CommandContext } from "./command.ts";
 import type { FlagDefs } from "./flags.ts";
+import type { Output } from "./output.ts";
+import { printable, shellWord } from "./render/text.ts";
 import { chooseView } from "./view/choose-view.ts";
 import type { RunView } from "./view/run-view.ts";
 
@@ -15,6 +19,8 @@ type Context = Pick<CommandContext<FlagDefs>, "app" | "config" | "output" | "int
 export interface DrivenRun {
   id: string;
   afterEvent: number;
+  /** The jobs that `--job` names. */
+  named: string[];
 }
 
 /**
@@ -49,14 +55,14 @@ export async function runAndShow(context: Context, runs: DrivenRun[]): Promise<n
 
 /** Shows one run after the other, each to its end, until `stop` aborts. */
 async function showAll(
-  { app }: Pick<Context, "app">,
+  { app, output }: Pick<Context, "app" | "output">,
   runs: DrivenRun[],
   view: RunView,
   stop: AbortSignal,
 ): Promise<RunJson[]> {
   const store = await app.store();
   const ended: RunJson[] = [];
-  for (const { id, afterEvent } of runs) {
+  for (const { id, afterEvent, named } of runs) {
     const before = await store.readRun(id);
     if (before === undefined)
       throw new CicdError("NOT_FOUND", "the run has been deleted while it was running");
@@ -69,9 +75,20 @@ async function showAll(
       throw new CicdError("NOT_FOUND", "the run has been deleted while it was running");
     const json = toRunJson(after, app.now());
     await view.end(json);
+    await tellUnstarted(output, after, named);
     ended.push(json);
   }
   return ended;
+}
+
+/** What was asked for and did not happen is said even with `--quiet`; how to start what the run waits for, without it. */
+async function tellUnstarted(output: Output, detail: RunDetail, named: string[]): Promise<void> {
+  const { pipeline, number } = detail.run;
+  for (const { why } of unstartedJobs(detail, named)) await output.err(`${printable(why)}\n`);
+  for (const job of awaitedJobs(detail)) {
+    const words = ["cicd", "retry", "-p", pipeline, "--run", String(number), "--job", job];
+    output.note(`start ${printable(job)} with: ${words.map(shellWord).map(printable).join(" ")}`);
+  }
 }
 
 /**

@@ -341,6 +341,46 @@ describe("logs, artifacts, retry", () => {
   });
 });
 
+describe("manual jobs", () => {
+  const GATED = `
+name: gated
+stages: [build, deploy, tell]
+jobs:
+  compile: { stage: build, script: "true" }
+  ship it: { stage: deploy, script: "echo shipped", when: manual, allow_failure: false }
+  notify: { stage: tell, script: "echo told" }
+  rescue: { stage: tell, script: "true", when: on_failure, needs: [compile] }
+`;
+
+  test("are marked in the order of dryrun, and what waits for them too", async () => {
+    await sandbox.write({ "other/gated.yml": GATED });
+    const { stdout } = await sandbox.cicd("dryrun", "-f", "other/gated.yml");
+    expect(stdout).toMatch(/2\. +ship it \(manual\), rescue\n +3\. +notify \(waits for ship it\)\n/);
+  });
+
+  test("are started by retry, which the run says, and then what waits for them runs", async () => {
+    await sandbox.write({ "other/gated.yml": GATED });
+    const first = await sandbox.cicd("run", "-f", "other/gated.yml");
+    expect(first.stdout).toContain("gated #1 waits for a manual job");
+    expect(first.stderr).toContain("start ship it with: cicd retry -p gated --run 1 --job 'ship it'\n");
+    const started = await sandbox.cicd("retry", "-p", "gated", "--run", "1", "--job", "ship it");
+    expect([started.status, started.stdout]).toEqual([0, expect.stringContaining("gated #1 succeeded")]);
+    expect(started.stderr).toContain("[ship it] shipped\n");
+    expect(started.stderr).toContain("[notify] told\n");
+  });
+
+  test("that a job asked for waits for, or that its rules leave out, are named even with --quiet", async () => {
+    const gated = GATED.replace('script: "echo told"', 'script: "echo told", needs: [ship it]');
+    await sandbox.write({ "other/gated.yml": gated });
+    const run = (job: string) => sandbox.cicd("run", "-q", "-f", "other/gated.yml", "--job", job);
+    expect((await run("notify")).stderr).toBe('"notify" did not run: it waits for "ship it"\n');
+    expect((await run("rescue")).stderr).toBe(
+      '"rescue" was skipped: it runs only after a failure, and nothing failed\n',
+    );
+    expect((await run("compile")).stderr).toBe("");
+  });
+});
+
 describe("the smaller commands", () => {
   test("check prints every problem with its place, and --json the same as data", async () => {
     const broken = await sandbox.cicd("check", "-f", "other/broken.yml");

@@ -12,7 +12,12 @@ export default defineCicdCommand({
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,
     failed: { kind: "boolean", summary: "everything that failed or was canceled (the default)" },
-    job: { kind: "list", short: "j", value: "JOB", summary: "this job, or start it if it is manual; may be repeated" },
+    job: {
+      kind: "list",
+      short: "j",
+      value: "JOB",
+      summary: "this job, or start it if it is manual; may be repeated",
+    },
     jobs: EXECUTION_FLAGS.jobs,
   },
   details: [
@@ -29,7 +34,7 @@ export default defineCicdCommand({
     if (executor !== "fake") await recover(app, { sweep: true, executors: [executor] });
     const options = { jobs: flags.job, actor: config.actor };
     const reopened = await reopenRun(app, detail, options, interrupts.signal);
-    const runs = [{ id: reopened.runId, afterEvent: reopened.afterEvent }];
+    const runs = [{ id: reopened.runId, afterEvent: reopened.afterEvent, named: flags.job }];
     return runAndShow({ app, config, output, interrupts }, runs);
   },
 });

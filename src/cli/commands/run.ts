@@ -6,6 +6,7 @@ import {
   EXECUTION_FLAGS,
   FILE_FLAG,
   JOB_CHOICE_FLAGS,
+  LOCAL_FLAG,
   OVERRIDE_FLAG,
   PIPELINE_FLAG,
   REF_FLAGS,
@@ -21,7 +22,7 @@ import { withExecutor } from "../with-executor.ts";
 export default defineCicdCommand({
   flags: {
     ...REPO_FLAG,
-    local: { kind: "boolean", short: "l", summary: "here, although a server is configured" },
+    ...LOCAL_FLAG,
     ...REF_FLAGS,
     ...PIPELINE_FLAG,
     ...FILE_FLAG,
@@ -72,7 +73,7 @@ export default defineCicdCommand({
     if (flags.detach) return detachRuns(context, prepared.runs);
     return runAndShow(
       { app, config, output, interrupts },
-      prepared.runs.map(({ id }) => ({ id, afterEvent: 0 })),
+      prepared.runs.map(({ id }) => ({ id, afterEvent: 0, named: flags.job })),
     );
   },
 });

@@ -1,5 +1,6 @@
 import { assertNever } from "../../errors/assert-never.ts";
 import type { When } from "../../pipeline/pipeline.ts";
+import { manualGates } from "../../plan/manual-gates.ts";
 import { startOrder } from "../../plan/order.ts";
 import type { Plan, PlannedJob } from "../../plan/plan.ts";
 import type { Style } from "./style.ts";
@@ -69,10 +70,22 @@ function renderLeftOut(plan: Plan, style: Style): string {
   return `\n${style.bold("Left out")}\n${renderTable(rows, "  ")}`;
 }
 
+const GATES = { waits: "waits for", skipped: "skipped without" } as const;
+
 function renderOrder(plan: Plan, style: Style): string {
+  const gates = manualGates(plan);
+  const manual = new Set(plan.jobs.filter(({ when }) => when === "manual").map(({ name }) => name));
+  const show = (name: string) => {
+    const gate = gates.get(name);
+    const notes = [
+      ...(manual.has(name) ? ["manual"] : []),
+      ...(gate === undefined ? [] : [`${GATES[gate.effect]} ${gate.manual.map(printable).join(", ")}`]),
+    ];
+    return `${printable(name)}${notes.length === 0 ? "" : style.dim(` (${notes.join(", ")})`)}`;
+  };
   const steps = startOrder(plan).map((names, index) => [
     style.dim(`${index + 1}.`),
-    names.map(printable).join(", "),
+    names.map(show).join(", "),
   ]);
   return `\n${style.bold("Order of starting")}\n${renderTable(steps, "  ")}`;
 }
