@@ -15,6 +15,8 @@ function printVersion(): void {
 
 /** Composes config → adapters → app → cli, and ends the process with the command's exit status. */
 async function start(): Promise<void> {
+  // What the runtime says about libraries (deprecations and the like) helps no user.
+  if (!isVerbose()) process.removeAllListeners("warning");
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
   const [{ runProgram }, { composeHost }] = await Promise.all([
@@ -26,8 +28,11 @@ async function start(): Promise<void> {
 
 /** What slipped through everywhere: one line, no stack. What still runs is swept by the next cicd. */
 function crash(error: unknown): void {
-  const message =
-    error instanceof Error ? (process.argv.includes("--verbose") ? error.stack : error.message) : error;
+  const message = error instanceof Error ? (isVerbose() ? error.stack : error.message) : error;
   writeSync(2, `cicd: ${message} [INTERNAL]\n`);
   process.exit(3);
+}
+
+function isVerbose(): boolean {
+  return process.argv.includes("--verbose") || process.argv.includes("-v");
 }

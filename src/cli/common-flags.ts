@@ -11,7 +11,7 @@ export const GLOBAL_FLAGS = {
     value: "URL",
     summary: "sqlite:PATH or postgres://... (also CICD_DATABASE_URL)",
   },
-  server: { kind: "string", value: "URL", summary: "a cicd server; not in this version" },
+  server: { kind: "string", value: "URL", summary: "a cicd server (also CICD_SERVER); not in this version" },
   help: { kind: "boolean", short: "h", summary: "this help" },
 } as const satisfies FlagDefs;
 
@@ -25,7 +25,13 @@ export const REF_FLAGS = {
 } as const satisfies FlagDefs;
 
 export const FILE_FLAG = {
-  file: { kind: "string", short: "f", alias: "config-file", value: "FILE", summary: "one pipeline file" },
+  file: {
+    kind: "string",
+    short: "f",
+    alias: "config-file",
+    value: "FILE",
+    summary: "one file, wherever it lies",
+  },
 } as const satisfies FlagDefs;
 
 export const PIPELINE_FLAG = {
@@ -55,6 +61,10 @@ export const OVERRIDE_FLAG = {
 
 export const RUN_NUMBER_FLAG = {
   run: { kind: "count", value: "N", summary: "number of a run" },
+} as const satisfies FlagDefs;
+
+export const LOCAL_FLAG = {
+  local: { kind: "boolean", short: "l", summary: "here, although a server is configured" },
 } as const satisfies FlagDefs;
 
 /** How jobs are run. */

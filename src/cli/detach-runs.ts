@@ -23,7 +23,7 @@ export async function detachRuns(
   const { app, config, host, output } = context;
   const logFile = join(config.stateDir, "detached.log");
   const variables = context.flags.database === undefined ? {} : { CICD_DATABASE_URL: context.flags.database };
-  const args = ["drive-detached", ...runs.map(({ id }) => id), `--jobs=${config.maxParallelJobs}`];
+  const args = ["drive-detached", ...runs.map(({ id }) => id), `--jobs=${config.maxParallelJobs}`, "--local"];
   const child = host.startDetached(args, variables, logFile);
   let hasEnded = false;
   child.once("error", () => (hasEnded = true));

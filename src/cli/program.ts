@@ -121,6 +121,7 @@ function toConfigFlags(flags: FlagValues<FlagDefs>): Parameters<Host["loadConfig
     ...text("server"),
     ...text("executor"),
     ...text("jobs"),
+    local: Boolean(flags.local),
     noColor: Boolean(flags["no-color"]),
   };
 }

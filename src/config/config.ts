@@ -41,6 +41,8 @@ export interface ConfigFlags {
   server?: string;
   executor?: string;
   jobs?: string;
+  /** Everything happens here: a configured server is passed over. Excludes `server`. */
+  local?: boolean;
   noColor?: boolean;
 }
 

@@ -26,7 +26,7 @@ export const CONFIG_VARIABLES = {
 
 /**
  * Flags stand before the environment, that before `$XDG_CONFIG_HOME/cicd/config.yml`, that before the defaults. Throws
- * SETTINGS_INVALID with the origin of the value, and NOT_SUPPORTED for a server.
+ * SETTINGS_INVALID with the origin of the value, NOT_SUPPORTED for a server, and USAGE for `--local` with `--server`.
  */
 export function loadConfig(
   environment: Environment,
@@ -48,6 +48,7 @@ export function loadConfig(
     const value = flags[key];
     if (value !== undefined) settings.set(key, { text: value, origin: `--${key}` });
   }
+  if (flags.local === true) passOverServer(settings);
   refuseServer(settings.get("server"));
   const stateDir = stateDirOf(environment);
   return {
@@ -81,10 +82,17 @@ function stateDirOf(environment: Environment): string {
   return join(baseDir(environment, "XDG_STATE_HOME", ".local/state"), "cicd");
 }
 
+function passOverServer(settings: Map<ConfigFileKey, Setting>): void {
+  if (settings.get("server")?.origin === "--server") {
+    throw new CicdError("USAGE", "--local and --server exclude each other");
+  }
+  settings.delete("server");
+}
+
 function refuseServer(server: Setting | undefined): void {
   if (server === undefined) return;
   throw new CicdError("NOT_SUPPORTED", `${server.origin}: this version of cicd cannot talk to a server yet`, {
-    hint: "leave it out: the run takes place on this machine",
+    hint: "leave it out; `cicd run --local` passes it over",
   });
 }
 

@@ -178,6 +178,24 @@ describe("the settings file", () => {
   });
 });
 
+describe("a configured server", () => {
+  const variables = { CICD_SERVER: "https://ci.example.org" };
+  const files = { [SETTINGS_FILE]: "server: https://ci.example.org\n" };
+
+  test("is refused with its origin", () => {
+    const { code, message } = errorOf(() => load({ variables }));
+    expect([code, message]).toEqual(["NOT_SUPPORTED", expect.stringContaining("CICD_SERVER")]);
+  });
+
+  test("is passed over with --local", () => {
+    expect(load({ variables, files }, { local: true })).toEqual(load());
+  });
+
+  test("contradicts --local when it is a flag", () => {
+    expect(errorOf(() => load({}, { local: true, server: "https://ci" })).code).toBe("USAGE");
+  });
+});
+
 describe("colour", () => {
   const color = (variables: Record<string, string>, flags: ConfigFlags = {}, tty = true) =>
     load({ variables, isTty: { stdout: tty, stderr: tty } }, flags).color.stdout;

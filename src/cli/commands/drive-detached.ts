@@ -1,12 +1,12 @@
 import { driveRuns } from "../../app/drive-runs.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
-import { EXECUTION_FLAGS } from "../common-flags.ts";
+import { EXECUTION_FLAGS, LOCAL_FLAG } from "../common-flags.ts";
 
 /** What `run --detach` starts: drives runs that exist, with nobody watching. */
 export default defineCicdCommand({
   positionals: { usage: "RUN-ID...", max: Number.POSITIVE_INFINITY },
-  flags: { jobs: EXECUTION_FLAGS.jobs },
+  flags: { ...LOCAL_FLAG, jobs: EXECUTION_FLAGS.jobs },
   examples: ["cicd run --detach"],
   endsItself: true,
   async run({ positionals, app, config, interrupts }) {

@@ -33,11 +33,17 @@ export function failedJobs(run: RunJson): JobJson[] {
   return jobs.filter((job) => outlookOf(job.status, isAllowed(job)) === "bad");
 }
 
-/** `── unit, last lines ──` and the lines under it. */
+/** `── unit: the last 2 lines ──` and the lines under it. */
 export function renderLastLines(job: string, lines: string[], style: Style): string {
   if (lines.length === 0) return "";
   const title = `── ${printable(job)}: the last ${lines.length === 1 ? "line" : `${lines.length} lines`} ──`;
   return `${style.red(title)}\n${lines.map((line) => `${line}\n`).join("")}\n`;
+}
+
+/** `✗ unit: exit code 7`, for where no summary says why. */
+export function renderCause(job: JobJson, message: string | undefined, style: Style): string {
+  const cause = noteOf({ ...job, allowed: isAllowed(job), message: message ?? null });
+  return `${symbolOf(job.status, isAllowed(job), style)} ${printable(job.name)}: ${cause}\n`;
 }
 
 export function isAllowed(job: JobJson): boolean {
