@@ -32,7 +32,7 @@ export interface ParsedArgs<F extends FlagDefs> {
 
 /**
  * Parses strictly: unknown flags (with a did-you-mean), missing and superfluous values and repeated single flags are
- * USAGE errors. Understands `--flag=value`, `-fVALUE`, combined short flags and `--`.
+ * USAGE errors. Understands `--flag=value`, `-fVALUE`, `-f=VALUE`, combined short flags and `--`.
  */
 export function parseFlags<F extends FlagDefs>(args: string[], defs: F): ParsedArgs<F> {
   const names = new Map<string, string>();
@@ -69,12 +69,12 @@ function checkValue(
     if (token.value === undefined) return "";
     throw new CicdError("USAGE", `${token.rawName} takes no value`);
   }
-  const looksLikeFlag = token.inlineValue === false && /^-./.test(token.value ?? "");
-  if (token.value !== undefined && token.value !== "" && !looksLikeFlag) return token.value;
+  const isShort = token.inlineValue === true && !token.rawName.startsWith("--");
+  const value = isShort ? token.value?.replace(/^=/, "") : token.value;
+  const looksLikeFlag = token.inlineValue === false && /^-./.test(value ?? "");
+  if (value !== undefined && value !== "" && !looksLikeFlag) return value;
   throw new CicdError("USAGE", `${token.rawName} needs a value${def.value ? `: ${def.value}` : ""}`, {
-    ...(looksLikeFlag
-      ? { hint: `if "${token.value}" is the value, write ${token.rawName}=${token.value}` }
-      : {}),
+    ...(looksLikeFlag ? { hint: `if "${value}" is the value, write ${token.rawName}=${value}` } : {}),
   });
 }
 

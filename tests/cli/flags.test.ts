@@ -29,6 +29,7 @@ describe("flags", () => {
       ["-v", "-f", "a"],
       ["-vf", "a"],
       ["-vfa"],
+      ["-v", "-f=a"],
       ["--verbose", "--file=a"],
       ["--config-file", "a", "-v"],
     ]) {
@@ -64,6 +65,10 @@ describe("flags", () => {
   test("a value may start with a dash when it is joined", () => {
     expect(parse("--file=-").flags.file).toBe("-");
     expect(parse("-f", "-").flags.file).toBe("-");
+    const { hint } = errorOf(() => parse("-f", "--foo"));
+    expect(hint).toEndWith("write -f=--foo");
+    expect(parse("-f=--foo").flags.file).toBe("--foo");
+    expect(parse("-o==x").flags.override).toEqual(["=x"]);
   });
 });
 
