@@ -39,9 +39,12 @@ export interface Files {
   readText(path: string): Promise<string>;
   /** Names (not paths) in a directory, sorted; empty when there is none. */
   list(directory: string): Promise<string[]>;
-  /** Creates a file with its directories; never overwrites: returns false when it exists. */
+  /**
+   * Creates a file with its directories; never overwrites: returns false when it exists. Throws USAGE where a directory
+   * has to be and something else is, DISK_FULL, PERMISSION_DENIED, IO_FAILED.
+   */
   create(path: string, text: string): Promise<boolean>;
-  /** The same with bytes; with `force` a file that exists is replaced in one step. Throws DISK_FULL, PERMISSION_DENIED, IO_FAILED. */
+  /** The same with bytes; with `force` a file that exists is replaced in one step. */
   save(path: string, bytes: ReadableStream<Uint8Array>, options: { force: boolean }): Promise<boolean>;
 }
 

@@ -1,19 +1,19 @@
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import { type Override, parseOverride } from "../pipeline/overrides.ts";
 import { parsePipeline } from "../pipeline/parse-pipeline.ts";
+import { refuseSharedNames } from "../pipeline/shared-names.ts";
 import { Suggester } from "../pipeline/suggest.ts";
 import type { Source } from "../run/workspace.ts";
 import type { App } from "./app.ts";
+import { PIPELINE_DIRECTORY, type PipelineTree, treeOfSource, treeOnDisk } from "./pipeline-tree.ts";
 import type { LoadedFile, LoadedPipelines, PipelineSelection } from "./run-request.ts";
-
-/** Where a repository keeps its pipelines. */
-export const PIPELINE_DIRECTORY = ".cicd-pipelines";
 
 /**
  * Reads and checks the selected pipeline files of the selected tree: all of `.cicd-pipelines/`, the one of that name, or
- * one file of this host. Throws CONFIG_NOT_FOUND, CONFIG_UNREADABLE, USAGE (a malformed override) and what opening the
- * source throws.
+ * one file of this host. What is wrong with a file of the tree, unreadable ones too, is among its diagnostics. Throws
+ * CONFIG_NOT_FOUND, CONFIG_UNREADABLE (the one file), USAGE (a malformed override, a name that means several files) and what
+ * opening the source throws.
  */
 export async function loadPipelines(
   app: App,
@@ -30,7 +30,9 @@ export async function loadPipelines(
   const source = await sources.open(request, signal);
   if (selection.file !== undefined)
     return { source, files: [await loadFile(app, selection.file, selection)] };
-  return { source, files: await parseTree(source, selection, overrides) };
+  const tree = await treeOfSource(source);
+  if (tree.pipelineFiles.length === 0) throw await noPipeline(source);
+  return { source, files: await parseTree(tree, selection, overrides) };
 }
 
 /**
@@ -46,25 +48,26 @@ export async function loadFromDisk(
   if (selection.branch !== undefined || selection.commit !== undefined) return undefined;
   const overrides = selection.overrides.map(readOverride);
   const root = await (await app.sources()).repoKey(selection.repo, signal);
-  const names = isAbsolute(root) ? await app.files.list(join(root, PIPELINE_DIRECTORY)) : [];
-  const tree: PipelineTree = {
-    listFiles: async () => names.map((name) => `${PIPELINE_DIRECTORY}/${name}`),
-    readFile: (path) => app.files.readText(join(root, path)),
-  };
-  return names.some(isPipelineName) ? parseTree(tree, selection, overrides) : undefined;
+  if (!isAbsolute(root)) return undefined;
+  const tree = await treeOnDisk(app.files, root);
+  return tree.pipelineFiles.length === 0 ? undefined : parseTree(tree, selection, overrides);
 }
-
-/** Where pipeline files are read from: a `Source`, or a directory. */
-type PipelineTree = Pick<Source, "listFiles" | "readFile">;
 
 async function parseTree(
   tree: PipelineTree,
   selection: PipelineSelection,
   overrides: Override[],
 ): Promise<LoadedFile[]> {
-  const texts = await readPipelineTexts(tree);
-  const files = texts.map(({ file, text }) => parseFile(file, text, overrides, selection.imageRequired));
-  return selectByName(files, selection.pipeline);
+  const files: LoadedFile[] = [];
+  for (const path of tree.pipelineFiles) {
+    const { text, problem } = await tree.read(path);
+    files.push(
+      problem === undefined
+        ? parseFile(path, text, overrides, selection.imageRequired)
+        : unreadable(path, problem),
+    );
+  }
+  return selectByName(refuseSharedNames(files), selection.pipeline);
 }
 
 /** Checks one file of this host, in a repository or not. */
@@ -81,36 +84,44 @@ function parseFile(file: string, text: string, overrides: Override[], imageRequi
   return { file, text, ...parsePipeline(text, { file, overrides, imageRequired }) };
 }
 
-function isPipelineName(name: string): boolean {
-  return /^[^/]+\.ya?ml$/.test(name);
+function unreadable(file: string, message: string): LoadedFile {
+  const diagnostic = { code: "CONFIG_UNREADABLE", severity: "error", message, file } as const;
+  const diagnostics = [{ ...diagnostic, line: 1, column: 1, length: 1, hint: "put a regular file there" }];
+  return { file, text: "", pipeline: undefined, name: undefined, diagnostics };
 }
 
-async function readPipelineTexts(source: PipelineTree): Promise<{ file: string; text: string }[]> {
-  const names = (await source.listFiles(PIPELINE_DIRECTORY)).filter((path) =>
-    isPipelineName(path.slice(PIPELINE_DIRECTORY.length + 1)),
-  );
-  const texts: { file: string; text: string }[] = [];
-  for (const file of names) {
-    const text = await source.readFile(file);
-    if (text !== undefined) texts.push({ file, text });
-  }
-  if (texts.length > 0) return texts;
+async function noPipeline(source: Source): Promise<CicdError> {
   const hint = (await source.readFile(".gitlab-ci.yml"))
     ? "this version does not read .gitlab-ci.yml yet; `cicd init` writes a pipeline of its own form"
     : "`cicd init` writes one that fits the repository";
-  throw new CicdError("CONFIG_NOT_FOUND", `there is no pipeline in ${PIPELINE_DIRECTORY}/`, { hint });
+  return new CicdError("CONFIG_NOT_FOUND", `there is no pipeline in ${PIPELINE_DIRECTORY}/`, { hint });
 }
 
 /** By the `name` in the file, else by the file's name: a broken file must still be found. */
 function selectByName(files: LoadedFile[], wanted: string | undefined): LoadedFile[] {
   if (wanted === undefined) return files;
-  const named = files.filter(({ pipeline }) => pipeline?.name === wanted);
+  const named = files.filter(({ name }) => name?.value === wanted);
   if (named.length > 0) return named;
   const byFile = files.filter(({ file }) => baseName(file) === wanted);
+  if (byFile.length > 1) throw ambiguousName(wanted, byFile);
   if (byFile.length > 0) return byFile;
-  const names = files.map(({ file, pipeline }) => pipeline?.name ?? baseName(file));
-  const hint = new Suggester().hint(wanted, names) ?? `the repository has: ${names.join(", ")}`;
+  const names = files.map(nameOf);
+  const hint = /\.ya?ml$/.test(wanted)
+    ? `-p takes the name of a pipeline; a file is named with -f ${wanted}`
+    : (new Suggester().hint(wanted, names) ?? `the repository has: ${names.join(", ")}`);
   throw new CicdError("CONFIG_NOT_FOUND", `there is no pipeline named ${wanted}`, { hint });
+}
+
+function ambiguousName(wanted: string, files: LoadedFile[]): CicdError {
+  const paths = files.map(({ file }) => file).join(" and ");
+  const names = files.flatMap(({ name }) => name?.value ?? []);
+  return new CicdError("USAGE", `-p ${wanted} may mean ${paths}`, {
+    hint: `name the pipeline as its file does${names.length > 0 ? ` (${names.join(", ")})` : ""}, or the file with -f`,
+  });
+}
+
+function nameOf({ name, file }: LoadedFile): string {
+  return name?.value ?? baseName(file);
 }
 
 function baseName(file: string): string {

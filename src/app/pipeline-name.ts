@@ -2,8 +2,8 @@ import { basename } from "node:path";
 import type { App } from "./app.ts";
 import { loadFile } from "./load-pipelines.ts";
 
-/** The `name` in a pipeline file; of a broken one, the file's name without its ending. */
+/** The `name` in a pipeline file; of one without, the file's name without its ending. */
 export async function loadPipelineName(app: App, file: string): Promise<string> {
-  const { pipeline } = await loadFile(app, file, { overrides: [], imageRequired: false });
-  return pipeline?.name ?? basename(file).replace(/\.ya?ml$/, "");
+  const { name } = await loadFile(app, file, { overrides: [], imageRequired: false });
+  return name?.value ?? basename(file).replace(/\.ya?ml$/, "");
 }

@@ -1,5 +1,4 @@
-import type { Diagnostic } from "../pipeline/diagnostic.ts";
-import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { ParseResult } from "../pipeline/parse-pipeline.ts";
 import type { RunRecord, Trigger } from "../run/records.ts";
 import type { Source } from "../run/workspace.ts";
 import type { ExecutorKind } from "./app.ts";
@@ -28,11 +27,10 @@ export interface RunRequest extends PipelineSelection {
 }
 
 /** One pipeline file as found, whether it is valid or not. `file` is as the user would name it from where they stand. */
-export interface LoadedFile {
+export interface LoadedFile extends ParseResult {
   file: string;
+  /** Empty where it cannot be read. */
   text: string;
-  pipeline: Pipeline | undefined;
-  diagnostics: Diagnostic[];
 }
 
 /** `source` is null when only a file outside of a repository was asked for. */

@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { link, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Files } from "../app/app.ts";
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
@@ -61,8 +61,8 @@ async function list(directory: string): Promise<string[]> {
 }
 
 async function create(path: string, text: string): Promise<boolean> {
+  await makeDirectory(dirname(path));
   try {
-    await mkdir(dirname(path), { recursive: true });
     await using file = await open(path, "wx");
     await file.writeFile(text);
     return true;
@@ -77,9 +77,10 @@ async function save(
   bytes: ReadableStream<Uint8Array>,
   options: { force: boolean },
 ): Promise<boolean> {
-  const draft = join(dirname(path), `.cicd-${crypto.randomUUID()}`);
+  const directory = dirname(path);
+  await makeDirectory(directory);
+  const draft = join(directory, `.cicd-${crypto.randomUUID()}`);
   try {
-    await mkdir(dirname(path), { recursive: true });
     await writeFile(draft, bytes, { flag: "wx" });
     if (options.force) await rename(draft, path);
     else await link(draft, path);
@@ -90,6 +91,36 @@ async function save(
   } finally {
     await rm(draft, { force: true });
   }
+}
+
+/** Makes a directory with those above it. Throws USAGE where something else has that name, and as `writeError` says. */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    if (!["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errnoOf(error) ?? "")) {
+      throw writeError(directory, error);
+    }
+    const culprit = await nearestObstacle(directory);
+    throw new CicdError("USAGE", `${culprit} is not a directory`, {
+      hint: "name a directory, or move away what is there",
+      cause: error,
+    });
+  }
+}
+
+/** The topmost part of a path that is there, but no directory and no link to one. */
+async function nearestObstacle(directory: string): Promise<string> {
+  const parent = dirname(directory);
+  if (parent !== directory && !(await isDirectory(parent))) return nearestObstacle(parent);
+  return directory;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }
 
 /** What the operating system said about a path, in one of our codes. */

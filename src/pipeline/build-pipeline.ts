@@ -16,9 +16,9 @@ type Defaults = NonNullable<PipelineValue["values"]["default"]>["values"];
 
 /** The pipeline of a file without errors: defaults applied, words of YAML turned into the model's. */
 export function buildPipeline(value: PipelineValue): Pipeline {
-  const { name = "", stages, variables, jobs, default: defaults } = value.values;
+  const { name, stages, variables, jobs, default: defaults } = value.values;
   return {
-    name,
+    name: name?.value ?? "",
     stages: stages?.map((stage) => stage.value) ?? [...DEFAULT_STAGES],
     variables: plainVariables(variables),
     jobs: [...(jobs ?? [])].map(([jobName, job]) =>

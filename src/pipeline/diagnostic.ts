@@ -17,6 +17,7 @@ export interface Diagnostic {
 export const DIAGNOSTIC_CODES = {
   CONFIG_SYNTAX: "The text is not valid YAML.",
   CONFIG_EMPTY: "The file is empty or holds no mapping.",
+  CONFIG_UNREADABLE: "The file cannot be read: a directory, a link that leads nowhere, no permission.",
   CONFIG_TOO_LARGE: "The file is over 1 MiB.",
   CONFIG_TOO_DEEP: "The file is nested deeper than 64 levels.",
   CONFIG_TOO_MANY_ALIASES: "The file uses more than 100 aliases, or they expand to too much.",

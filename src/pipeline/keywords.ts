@@ -257,7 +257,7 @@ const job = object(
 export const PIPELINE = object(
   {
     name: {
-      shape: name("the name of the pipeline"),
+      shape: located(name("the name of the pipeline")),
       about: "Name of the pipeline.",
       required: "begin with: name: my-pipeline",
     },

@@ -2,11 +2,11 @@ import { buildPipeline } from "./build-pipeline.ts";
 import { checkJobs } from "./check-jobs.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { readDocument } from "./document.ts";
-import { PIPELINE } from "./keywords.ts";
+import { PIPELINE, type PipelineValue } from "./keywords.ts";
 import { describeNode, type Node } from "./node.ts";
 import { applyOverrides, type Override } from "./overrides.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { ReadContext } from "./shape.ts";
+import type { Located, ReadContext } from "./shape.ts";
 import { Report, type Source } from "./source.ts";
 import { Suggester } from "./suggest.ts";
 
@@ -21,6 +21,8 @@ export interface ParseOptions {
 export interface ParseResult {
   /** Undefined exactly when a diagnostic is an error. */
   pipeline: Pipeline | undefined;
+  /** The pipeline's name and where it stands, in a broken file too; undefined where it has no valid one. */
+  name: Located<string> | undefined;
   /** By position; those of overrides last. */
   diagnostics: Diagnostic[];
 }
@@ -33,9 +35,10 @@ export function parsePipeline(text: string, options: ParseOptions): ParseResult 
   const source: Source = { file: options.file, text: text.startsWith("\ufeff") ? text.slice(1) : text };
   const context: ReadContext = { report: new Report(), suggester: new Suggester() };
   const sources = [source];
-  const pipeline = read(source, sources, options, context);
+  const value = read(source, sources, options, context);
   const diagnostics = context.report.sorted(sources);
-  return { pipeline: context.report.hasErrors ? undefined : pipeline, diagnostics };
+  const isValid = value !== undefined && !context.report.hasErrors;
+  return { pipeline: isValid ? buildPipeline(value) : undefined, name: value?.values.name, diagnostics };
 }
 
 function read(
@@ -43,15 +46,14 @@ function read(
   sources: Source[],
   options: ParseOptions,
   context: ReadContext,
-): Pipeline | undefined {
+): PipelineValue | undefined {
   const { report } = context;
   const root = readDocument(source, report);
   if (root === undefined || !isMapping(root, source, report)) return undefined;
   const document = applyOverrides(root, options.overrides ?? [], sources, context);
   const value = PIPELINE.read(document, context);
-  if (value === undefined) return undefined;
-  checkJobs(value, options.imageRequired ?? true, context);
-  return report.hasErrors ? undefined : buildPipeline(value);
+  if (value !== undefined) checkJobs(value, options.imageRequired ?? true, context);
+  return value;
 }
 
 function isMapping(root: Node, source: Source, report: Report): boolean {

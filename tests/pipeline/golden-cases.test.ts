@@ -9,8 +9,9 @@ import { CASES, goldenCases } from "./golden.ts";
 /** `UPDATE_GOLDEN=1 bun test tests/pipeline` writes what the parser says now; read the difference before committing it. */
 const UPDATE = process.env.UPDATE_GOLDEN === "1";
 
-/** Codes whose cases are too big for a file; tested in `limits.test.ts` and `overrides.test.ts`. */
+/** Codes whose cases are no text or too big; tested in `limits.test.ts`, `overrides.test.ts` and `../cli/pipeline-files.test.ts`. */
 const TESTED_ELSEWHERE = [
+  "CONFIG_UNREADABLE",
   "CONFIG_TOO_LARGE",
   "CONFIG_TOO_MANY_JOBS",
   "CONFIG_TOO_MANY_PROBLEMS",

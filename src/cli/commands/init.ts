@@ -1,10 +1,11 @@
 import { relative } from "node:path";
 import { initPipeline } from "../../app/init.ts";
 import { defineCicdCommand } from "../command.ts";
-import { REPO_FLAG } from "../common-flags.ts";
 
 export default defineCicdCommand({
-  flags: REPO_FLAG,
+  flags: {
+    repo: { kind: "string", short: "r", value: "REPO", summary: "a path in a working tree (default: here)" },
+  },
   details: "Looks at package.json, go.mod, Cargo.toml and the like. Never overwrites a file.",
   examples: ["cicd init"],
   async run({ flags, app, output, signal }) {
