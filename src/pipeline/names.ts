@@ -36,12 +36,18 @@ export function variableNameProblem(name: string): TextProblem | undefined {
   };
 }
 
-/** Artifact patterns: relative, inside the workspace. */
+/** Artifact patterns: relative, inside the workspace, no negation. */
 export function artifactPathProblem(path: string): TextProblem | undefined {
   if (path.trim() === "")
     return { message: "an artifact path cannot be empty", hint: 'to keep everything write "."' };
   if (path.includes("\0"))
     return { message: "an artifact path cannot hold a NUL character", hint: "remove it" };
+  if (path.trimStart().startsWith("!")) {
+    return {
+      message: `the artifact path "${path}" begins with "!", which excludes nothing here`,
+      hint: 'write what to leave out under "exclude:", without the "!"',
+    };
+  }
   if (path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) {
     return {
       message: `the artifact path "${path}" is absolute`,

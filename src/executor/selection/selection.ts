@@ -48,7 +48,8 @@ function parsePattern(written: string, projectDir: string): Pattern | undefined 
     const path = segments.join("/");
     return { written, root: path, matches: (candidate) => isInside(candidate, path) };
   }
-  const glob = new Bun.Glob(segments.join("/"));
+  // To Bun.Glob a "!" in front means everything else; here it is a letter of the name.
+  const glob = new Bun.Glob(segments.join("/").replace(/^!/, "\\!"));
   return {
     written,
     root: segments.slice(0, wild).join("/"),
