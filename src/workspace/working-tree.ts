@@ -1,5 +1,6 @@
 import { copyFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { CicdError } from "../errors/cicd-error.ts";
 import { findFilterDrivers, withoutFilters } from "./filter-drivers.ts";
 import { findFilteredFiles, putRawFiles } from "./filtered-files.ts";
 import { type Git, type GitCall, records } from "./git.ts";
@@ -38,7 +39,9 @@ export async function hashWorkingTree(
   };
   const settings = withoutFilters(drivers);
   const run = (call: Omit<GitCall, "cwd" | "environment" | "settings">) =>
-    git({ ...call, cwd: repository.topLevel, environment, settings }, signal);
+    git({ ...call, cwd: repository.topLevel, environment, settings }, signal).catch((error: unknown) => {
+      throw damagedIndex(error, repository.index) ?? error;
+    });
   const [status, entries] = await Promise.all([readStatus(run), readIndex(run)]);
   const filtered = await findFilteredFiles(run, drivers, entries);
   await updateIndex(run, status);
@@ -72,6 +75,17 @@ async function copyIndex(from: string, to: string): Promise<void> {
   } catch (error) {
     if (!hasErrno(error, "ENOENT")) throw ioError(error, "copying the git index");
   }
+}
+
+/** The error for an index that git cannot read, about the user's file rather than the copy; undefined for another error. */
+function damagedIndex(error: unknown, index: string): CicdError | undefined {
+  const words = error instanceof CicdError && error.code === "GIT_FAILED" ? error.message : "";
+  if (!/index file (corrupt|smaller)|bad (index|signature)|index uses|null sha1/i.test(words))
+    return undefined;
+  return new CicdError("GIT_FAILED", `The git index ${index} is damaged.`, {
+    hint: "See what `git status` says; to make it anew: rm .git/index && git reset",
+    cause: error,
+  });
 }
 
 async function readStatus(run: RunGit): Promise<WorkingTreeStatus> {

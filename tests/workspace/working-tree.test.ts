@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CicdError } from "../../src/errors/cicd-error.ts";
 import {
   codeOf,
   type Fixture,
@@ -41,6 +42,21 @@ test("a clean tree is the commit's tree", async () => {
   });
   expect({ rootDir, warnings }).toEqual({ rootDir: repo, warnings: [] });
 });
+
+test.each(["no index", "DIRX".padEnd(60)])(
+  "a damaged index (%j) is named by the user's path",
+  async (content) => {
+    await makeRepository(repo, { a: "1" });
+    const index = join(repo, ".git", "index");
+    writeFileSync(index, content);
+    const error = await fixture.sources.open({ repo }, never).catch((reason: CicdError) => reason);
+    expect(error).toMatchObject({
+      code: "GIT_FAILED",
+      message: `The git index ${index} is damaged.`,
+      hint: expect.stringContaining("rm .git/index && git reset"),
+    });
+  },
+);
 
 test("modified, staged, deleted, new and ignored files count as they lie there", async () => {
   await makeRepository(repo, { ".gitignore": "*.log\n", a: "1", b: "1", c: "1", d: "1", e: "1" });
