@@ -1,5 +1,16 @@
 import { constants } from "node:fs";
-import { chmod, copyFile, lstat, mkdir, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { LayerPath } from "../run/workspace.ts";
@@ -7,7 +18,7 @@ import { hasErrno, ioError } from "./io-error.ts";
 
 /**
  * Writes a layer's files for a user: into a fresh directory beside `directory`, renamed when complete, with the user's
- * umask. Where there is something already: refuses with USAGE, or, with `force`, puts the files among what is there, each
+ * umask. What is no directory is refused with USAGE. Where there is something already: refuses with USAGE, or, with `force`, puts the files among what is there, each
  * replaced in one step and never through a link; a directory is never replaced by a file. Throws DISK_FULL, PERMISSION_DENIED, IO_FAILED.
  */
 export async function writeLayerOut(
@@ -17,6 +28,7 @@ export async function writeLayerOut(
   signal: AbortSignal,
 ): Promise<void> {
   const target = resolve(directory);
+  await refuseOtherThanDirectory(target);
   const fresh = join(dirname(target), `.cicd-${crypto.randomUUID()}`);
   try {
     if (!options.force) await refuseNonEmpty(target);
@@ -31,10 +43,19 @@ export async function writeLayerOut(
   }
 }
 
+async function refuseOtherThanDirectory(target: string): Promise<void> {
+  const there = await stat(target).catch((error: unknown) => {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    if (!hasErrno(error, "ENOTDIR")) throw ioError(error, `looking at ${target}`);
+    throw new CicdError("USAGE", `${dirname(target)} is not a directory.`);
+  });
+  if (there !== undefined && !there.isDirectory())
+    throw new CicdError("USAGE", `${target} is not a directory.`, { hint: "Name another directory." });
+}
+
 async function refuseNonEmpty(target: string): Promise<void> {
   const names = await readdir(target).catch((error: unknown) => {
     if (hasErrno(error, "ENOENT")) return [];
-    if (hasErrno(error, "ENOTDIR")) return [target];
     throw error;
   });
   if (names.length > 0)
