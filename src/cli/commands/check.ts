@@ -1,12 +1,26 @@
 import { checkPipelines, toCheckJson } from "../../app/check-pipelines.ts";
 import { EXIT } from "../../errors/codes.ts";
 import { defineCicdCommand } from "../command.ts";
-import { FILE_FLAG, OVERRIDE_FLAG, PIPELINE_FLAG, REF_FLAGS, REPO_FLAG } from "../common-flags.ts";
+import {
+  EXECUTION_FLAGS,
+  FILE_FLAG,
+  OVERRIDE_FLAG,
+  PIPELINE_FLAG,
+  REF_FLAGS,
+  REPO_FLAG,
+} from "../common-flags.ts";
 import { renderProblems, renderVerdicts } from "../render/diagnostics.ts";
 import { toPipelineSelection } from "../selections.ts";
 
 export default defineCicdCommand({
-  flags: { ...FILE_FLAG, ...PIPELINE_FLAG, ...REPO_FLAG, ...REF_FLAGS, ...OVERRIDE_FLAG },
+  flags: {
+    ...FILE_FLAG,
+    ...PIPELINE_FLAG,
+    ...REPO_FLAG,
+    ...REF_FLAGS,
+    ...OVERRIDE_FLAG,
+    executor: { ...EXECUTION_FLAGS.executor, summary: "with shell, jobs need no image (also CICD_EXECUTOR)" },
+  },
   details:
     "Without -f or -p every pipeline of the repository is checked. Exit status 2 when a file has errors.\n`cicd --check --config-file FILE` is the same.",
   examples: ["cicd check", "cicd check -f .cicd-pipelines/web.yml", "cicd check --json"],

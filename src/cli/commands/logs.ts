@@ -15,7 +15,7 @@ export default defineCicdCommand({
     job: { kind: "string", short: "j", value: "JOB", summary: "one job; without it all, with prefixes" },
     follow: { kind: "boolean", short: "f", summary: "keep printing until the job or the run is over" },
   },
-  details: "Without --run: the newest run. With --json: one object per piece of log and line.",
+  details: "Without --run: the newest run. With --json: an object per piece of log, one per line.",
   examples: ["cicd logs", "cicd logs -p web --job unit", "cicd logs -f"],
   async run({ flags, app, output, signal }) {
     await recover(app, { sweep: false, executors: [] });
