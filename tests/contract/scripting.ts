@@ -216,6 +216,22 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
         expect(unmatched).toEqual(["no/such/*"]);
       });
 
+      test.concurrent("of many megabytes ends soon after it is aborted, and rejects", async () => {
+        const spec = bench.spec({
+          script: ["for i in 1 2 3 4; do head -c 100000000 /dev/zero > big$i; done"],
+        });
+        await using execution = await bench.executor.start(spec, never());
+        await readLog(execution);
+        const stop = new AbortController();
+        const sink = new CollectedFiles({ onBytes: () => stop.abort("cancel") });
+        const selection = { paths: ["big*"], exclude: [] };
+        const collected = execution.collect(selection, sink, stop.signal).catch((error) => error);
+        expect(await collected).toBe("cancel");
+        expect(sink.taken.length).toBeLessThan(3);
+        const before = execution.collect(selection, new CollectedFiles(), AbortSignal.abort("kill"));
+        expect(await before.catch((error) => error)).toBe("kill");
+      });
+
       test.concurrent("a file that two patterns name is taken once", async () => {
         const { sink } = await collect(["mkdir -p a/b; echo x > a/b/c"], {
           paths: ["a/b/c", "a/", "a/b", "a/**"],

@@ -11,25 +11,47 @@ const GO_MODE_SYMLINK = 0x0800_0000;
 /**
  * Reads the selected files out of a stopped container. Only the parts of the workspace that can hold matches are
  * read. Docker follows links among a path's parents, so a part below a link is passed over: what it names lies outside.
+ * Rejects with the signal's reason when aborted.
  */
 export async function collectFrom(
   engine: Engine,
   containerId: string,
   wanted: { paths: string[]; exclude: string[] },
   sink: ArtifactSink,
+  signal: AbortSignal,
 ): Promise<{ unmatched: string[] }> {
   const selection = selectFiles(wanted, WORKSPACE);
   for (const root of selection.roots) {
+    signal.throwIfAborted();
     if (await liesBelowLink(engine, containerId, root)) continue;
     const archive = await openArchive(engine, containerId, root);
     if (archive === undefined) continue;
     const parent = root.split("/").slice(0, -1);
-    await sink.addTar(archive, {
-      toPath: (name) => relativePath(name, root, parent),
-      accept: (path) => path !== "" && selection.accept(path),
-    });
+    await untilAborted(archive, signal, () =>
+      sink.addTar(archive, {
+        toPath: (name) => relativePath(name, root, parent),
+        accept: (path) => path !== "" && selection.accept(path),
+      }),
+    );
   }
   return { unmatched: selection.unmatched() };
+}
+
+/** Breaks the stream off when the signal aborts, and rejects then with its reason once `read` has ended. */
+async function untilAborted(stream: Readable, signal: AbortSignal, read: () => Promise<unknown>) {
+  const stop = () => void stream.destroy(new Error("aborted"));
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    if (signal.aborted) stop();
+    await read();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stream.destroy();
+  }
+  signal.throwIfAborted();
 }
 
 /** Docker names entries from the last part of the requested path on; the whole workspace's start with `workspace/`. */

@@ -1,4 +1,4 @@
-import { orAbort } from "./or-abort.ts";
+import { orAbort } from "../attempt/or-abort.ts";
 
 /** What a credential helper knows of a registry. A `username` of `<token>` says that the secret is an identity token. */
 export interface HelperAnswer {

@@ -102,8 +102,9 @@ export class DockerExecution implements Execution {
   async collect(
     selection: { paths: string[]; exclude: string[] },
     sink: ArtifactSink,
+    signal: AbortSignal,
   ): Promise<{ unmatched: string[] }> {
-    return await collectFrom(this.#engine, this.#container.id, selection, sink);
+    return await collectFrom(this.#engine, this.#container.id, selection, sink, signal);
   }
 
   kill(): void {

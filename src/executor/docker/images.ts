@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import type { Image } from "../../pipeline/pipeline.ts";
+import { orAbort } from "../attempt/or-abort.ts";
 import { callEngine, type Engine } from "./connection.ts";
 import { askLeniently, dockerMessage, engineError, statusOf } from "./engine-error.ts";
-import { orAbort } from "./or-abort.ts";
 import { type PullMessage, PullProgress } from "./pull-progress.ts";
 import { type DockerLogin, findCredentials, loginCommand } from "./registry-credentials.ts";
 

@@ -1,6 +1,7 @@
 import { messageOf } from "../../errors/cicd-error.ts";
 import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor.ts";
 import type { ArtifactSink } from "../../run/workspace.ts";
+import { orAbort } from "../attempt/or-abort.ts";
 import {
   AFTER_TIMEOUT_MS,
   CANCELED,
@@ -92,9 +93,17 @@ export class ShellExecution implements Execution {
   async collect(
     wanted: { paths: string[]; exclude: string[] },
     sink: ArtifactSink,
+    signal: AbortSignal,
   ): Promise<{ unmatched: string[] }> {
-    const selection = selectFiles(wanted, this.#directory.tree);
-    await sink.addDirectory(this.#directory.tree, { accept: (path) => selection.accept(path) });
+    signal.throwIfAborted();
+    const { tree } = this.#directory;
+    const selection = selectFiles(wanted, tree);
+    const accept = (path: string) => {
+      signal.throwIfAborted();
+      return selection.accept(path);
+    };
+    // An aborted copy of one long file may go on until the sink is disposed of; nobody waits for it.
+    await orAbort(sink.addDirectory(tree, { accept }), signal);
     return { unmatched: selection.unmatched() };
   }
 

@@ -1,5 +1,6 @@
-/** The promise's outcome, or as soon as the signal aborts, its reason. */
+/** The promise's outcome, or as soon as the signal aborts, its reason; what the promise does after that is of no interest. */
 export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {});
   signal.throwIfAborted();
   let stop: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
