@@ -19,9 +19,16 @@ export const REPO_FLAG = {
   repo: { kind: "string", short: "r", value: "REPO", summary: "a path (default: here) or a git URL" },
 } as const satisfies FlagDefs;
 
+/** Which commit to take. */
 export const REF_FLAGS = {
   branch: { kind: "string", short: "b", value: "BRANCH", summary: "a branch instead of the working tree" },
   commit: { kind: "string", short: "c", value: "COMMIT", summary: "a commit instead of the working tree" },
+} as const satisfies FlagDefs;
+
+/** Which recorded runs are meant. */
+export const RUN_REF_FLAGS = {
+  branch: { ...REF_FLAGS.branch, summary: "runs of this branch" },
+  commit: { ...REF_FLAGS.commit, summary: "runs of this commit" },
 } as const satisfies FlagDefs;
 
 export const FILE_FLAG = {
@@ -60,7 +67,7 @@ export const OVERRIDE_FLAG = {
 } as const satisfies FlagDefs;
 
 export const RUN_NUMBER_FLAG = {
-  run: { kind: "count", value: "N", summary: "number of a run" },
+  run: { kind: "count", value: "N", summary: "a run by its number, as `cicd list` shows it" },
 } as const satisfies FlagDefs;
 
 export const LOCAL_FLAG = {

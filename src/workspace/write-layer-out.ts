@@ -18,8 +18,9 @@ import { hasErrno, ioError } from "./io-error.ts";
 
 /**
  * Writes a layer's files for a user: into a fresh directory beside `directory`, renamed when complete, with the user's
- * umask. What is no directory is refused with USAGE. Where there is something already: refuses with USAGE, or, with `force`, puts the files among what is there, each
- * replaced in one step and never through a link; a directory is never replaced by a file. Throws DISK_FULL, PERMISSION_DENIED, IO_FAILED.
+ * umask. Refuses with USAGE to write to what is no directory. Where there is something already: refuses with USAGE, or,
+ * with `force`, puts the files among what is there, each replaced in one step and never through a link; a directory is
+ * never replaced by a file. Throws DISK_FULL, PERMISSION_DENIED, IO_FAILED.
  */
 export async function writeLayerOut(
   layer: LayerPath,

@@ -1,9 +1,9 @@
-import { getArtifacts, listArtifacts } from "../../app/artifacts.ts";
+import { describeExpired, getArtifacts, listArtifacts } from "../../app/artifacts.ts";
 import { findRun } from "../../app/find-run.ts";
 import { recover } from "../../app/recover.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REF_FLAGS, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
+import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderTable } from "../render/table.ts";
 import { plural, printable, size } from "../render/text.ts";
 import { toRunSelection } from "../selections.ts";
@@ -12,7 +12,7 @@ export default defineCicdCommand({
   positionals: { usage: "[ls | get [PATH]]", max: 2 },
   flags: {
     ...REPO_FLAG,
-    ...REF_FLAGS,
+    ...RUN_REF_FLAGS,
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,
     job: { kind: "string", short: "j", value: "JOB", summary: "only of this job" },
@@ -36,9 +36,10 @@ export default defineCicdCommand({
     const detail = await findRun(app, toRunSelection(flags), signal);
     const job = flags.job === undefined ? {} : { job: flags.job };
     if (action === "ls") {
-      const listed = listArtifacts(detail, job);
+      const listed = listArtifacts(detail, job, app.now());
       if (output.json) await output.printJson({ artifacts: listed });
-      else if (listed.length === 0) output.note("the run has no artifacts");
+      else if (listed.length === 0)
+        output.note(describeExpired(detail, job, app.now()) ?? "the run has no artifacts");
       const rows = listed.map((entry) => [
         printable(entry.job),
         printable(entry.path),

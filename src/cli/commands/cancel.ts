@@ -1,14 +1,14 @@
 import { cancelRuns } from "../../app/cancel-runs.ts";
 import { recover } from "../../app/recover.ts";
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REF_FLAGS, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
+import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderEndedRuns } from "../render/ended-runs.ts";
 import { toRunSelection } from "../selections.ts";
 
 const CLEAN_UP_MS = 5_000;
 
 export default defineCicdCommand({
-  flags: { ...REPO_FLAG, ...REF_FLAGS, ...PIPELINE_FLAG, ...RUN_NUMBER_FLAG },
+  flags: { ...REPO_FLAG, ...RUN_REF_FLAGS, ...PIPELINE_FLAG, ...RUN_NUMBER_FLAG },
   details:
     "Without flags: everything that runs for this repository. Waits until it is over. Nothing running is no error.",
   examples: ["cicd cancel", "cicd cancel -p web --run 12", "cicd cancel -b main"],

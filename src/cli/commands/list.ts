@@ -1,7 +1,7 @@
 import { listRuns } from "../../app/list-runs.ts";
 import { recover } from "../../app/recover.ts";
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REF_FLAGS, REPO_FLAG } from "../common-flags.ts";
+import { PIPELINE_FLAG, REPO_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderRunTable } from "../render/reports.ts";
 import { refuseBoth, toRunSelection } from "../selections.ts";
 
@@ -10,7 +10,7 @@ const DEFAULT_LIMIT = 20;
 export default defineCicdCommand({
   flags: {
     ...REPO_FLAG,
-    ...REF_FLAGS,
+    ...RUN_REF_FLAGS,
     ...PIPELINE_FLAG,
     all: { kind: "boolean", short: "a", summary: "of all repositories" },
     limit: { kind: "count", short: "n", value: "N", summary: `at most so many (default: ${DEFAULT_LIMIT})` },

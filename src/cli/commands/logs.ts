@@ -2,14 +2,14 @@ import { findRun } from "../../app/find-run.ts";
 import { followLog } from "../../app/follow-log.ts";
 import { recover } from "../../app/recover.ts";
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REF_FLAGS, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
+import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { toRunSelection } from "../selections.ts";
 import { LogPrinter } from "../view/log-printer.ts";
 
 export default defineCicdCommand({
   flags: {
     ...REPO_FLAG,
-    ...REF_FLAGS,
+    ...RUN_REF_FLAGS,
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,
     job: { kind: "string", short: "j", value: "JOB", summary: "one job; without it all, with prefixes" },
