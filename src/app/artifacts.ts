@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
-import type { AttemptRecord } from "../run/records.ts";
+import type { AttemptRecord, EpochMs } from "../run/records.ts";
 import type { RunDetail } from "../run/store.ts";
 import type { App } from "./app.ts";
+import { expiresAt, isExpired } from "./expiry.ts";
 import { notFound } from "./find-run.ts";
 
 export interface ListedArtifact {
@@ -13,16 +14,41 @@ export interface ListedArtifact {
   sha256: string;
 }
 
-/** The artifacts of the newest attempts, by job and path. Throws NOT_FOUND for a job that the run does not have. */
-export function listArtifacts(detail: RunDetail, options: { job?: string }): ListedArtifact[] {
+/**
+ * The artifacts of the newest attempts that have not expired, by job and path. Throws NOT_FOUND for a job that the run
+ * does not have.
+ */
+export function listArtifacts(detail: RunDetail, options: { job?: string }, now: EpochMs): ListedArtifact[] {
   checkJob(detail, options.job);
-  return detail.jobs
-    .filter((job) => options.job === undefined || job.name === options.job)
-    .flatMap((job) =>
-      detail.artifacts
-        .filter((artifact) => artifact.jobId === job.id && artifact.attempt === job.attempt)
-        .map(({ attempt, path, sizeBytes, sha256 }) => ({ job: job.name, attempt, path, sizeBytes, sha256 })),
-    );
+  return artifactsOf(
+    detail,
+    newestAttempts(detail, options.job).filter((attempt) => !isExpired(detail, attempt, now)),
+  );
+}
+
+function artifactsOf(detail: RunDetail, attempts: AttemptRecord[]): ListedArtifact[] {
+  return attempts.flatMap(({ jobId, number }) => {
+    const job = detail.jobs.find(({ id }) => id === jobId)!.name;
+    return detail.artifacts
+      .filter((artifact) => artifact.jobId === jobId && artifact.attempt === number)
+      .map(({ attempt, path, sizeBytes, sha256 }) => ({ job, attempt, path, sizeBytes, sha256 }));
+  });
+}
+
+/** One sentence about the artifacts that would be there, had they not expired. Undefined: none has. */
+export function describeExpired(
+  detail: RunDetail,
+  options: { job?: string; path?: string },
+  now: EpochMs,
+): string | undefined {
+  for (const attempt of newestAttempts(detail, options.job)) {
+    if (!isExpired(detail, attempt, now)) continue;
+    const files = artifactsOf(detail, [attempt]);
+    const wanted = options.path === undefined ? files : atPath(files, options.path);
+    if (wanted.length === 0) continue;
+    const when = new Date(expiresAt(detail, attempt)!).toISOString();
+    return `the artifacts of "${wanted[0]!.job}" in run #${detail.run.number} of ${detail.run.pipeline} expired at ${when}`;
+  }
 }
 
 export interface GetArtifacts {
@@ -43,7 +69,12 @@ export async function getArtifacts(
   request: GetArtifacts,
   signal: AbortSignal,
 ): Promise<ListedArtifact[]> {
-  const all = listArtifacts(detail, request.job === undefined ? {} : { job: request.job });
+  const now = app.now();
+  const all = listArtifacts(detail, request, now);
+  const isFound = request.path === undefined ? all.length > 0 : atPath(all, request.path).length > 0;
+  const expired = isFound ? undefined : describeExpired(detail, request, now);
+  if (expired !== undefined)
+    throw new CicdError("NOT_FOUND", expired, { hint: "a new run, or a retry of the job, makes them again" });
   if (all.length === 0) {
     throw new CicdError("NOT_FOUND", `run #${detail.run.number} of ${detail.run.pipeline} has no artifacts`);
   }
@@ -64,9 +95,9 @@ async function writeLayers(
 ): Promise<void> {
   const layers = await app.layers();
   let { force } = request;
-  for (const { artifactLayer } of newestAttempts(detail, request.job)) {
-    if (artifactLayer === null) continue;
-    await layers.writeOut(artifactLayer, request.directory, { force }, signal);
+  for (const attempt of newestAttempts(detail, request.job)) {
+    if (attempt.artifactLayer === null || isExpired(detail, attempt, app.now())) continue;
+    await layers.writeOut(attempt.artifactLayer, request.directory, { force }, signal);
     force = true;
   }
 }
@@ -88,11 +119,20 @@ async function writeFiles(
 }
 
 function selectByPath(all: ListedArtifact[], typed: string): ListedArtifact[] {
-  const path = typed.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
-  const wanted = all.filter((artifact) => artifact.path === path || artifact.path.startsWith(`${path}/`));
+  const wanted = atPath(all, typed);
   if (wanted.length > 0) return wanted;
   const paths = all.map((artifact) => artifact.path);
-  throw notFound(`there is no artifact "${typed}"`, path, paths, "artifacts");
+  throw notFound(`there is no artifact "${typed}"`, clean(typed), paths, "artifacts");
+}
+
+/** The file of that path, or everything below it. */
+function atPath(all: ListedArtifact[], typed: string): ListedArtifact[] {
+  const path = clean(typed);
+  return all.filter((artifact) => artifact.path === path || artifact.path.startsWith(`${path}/`));
+}
+
+function clean(path: string): string {
+  return path.replace(/^(\.\/)+/, "").replace(/\/+$/, "");
 }
 
 function newestAttempts(detail: RunDetail, job: string | undefined): AttemptRecord[] {

@@ -7,6 +7,7 @@ import {
 } from "../run/records.ts";
 import type { RunDetail, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
+import { isExpired } from "./expiry.ts";
 import { type RunSummaryJson, toRunSummaryJson } from "./shapes.ts";
 import type { CollectedGarbage, KeptArtifacts } from "./upkeep.ts";
 
@@ -18,9 +19,9 @@ export interface Retention {
 
 export interface GarbageReport {
   runs: RunSummaryJson[];
-  /** Attempts whose artifacts have expired (`expire_in`). */
+  /** Attempts whose artifacts had expired (`expire_in`) and went with this. */
   expired: number;
-  files: CollectedGarbage;
+  files: Omit<CollectedGarbage, "layerNames">;
 }
 
 /** Clones, and snapshots of runs that are gone, are caches: they go when nobody has used them for so long. */
@@ -44,8 +45,14 @@ export async function collectGarbage(
   const gone = new Set(old.map((run) => run.id));
   const kept = (await store.findRunDetails({})).filter(({ run }) => !gone.has(run.id));
   const { artifacts, expired } = findKeptArtifacts(kept, now);
-  const files = await app.upkeep.collectGarbage(artifacts, { olderThanMs: CACHE_MS, ...options }, signal);
-  return { runs: old.map((run) => toRunSummaryJson(run, now)), expired, files };
+  const cache = { olderThanMs: CACHE_MS, ...options };
+  const { layerNames, ...files } = await app.upkeep.collectGarbage(artifacts, cache, signal);
+  const removed = new Set(layerNames);
+  return {
+    runs: old.map((run) => toRunSummaryJson(run, now)),
+    expired: expired.filter(({ artifactLayer }) => removed.has(artifactLayer!)).length,
+    files,
+  };
 }
 
 async function findOldRuns(store: Store, retention: Retention, now: EpochMs): Promise<RunRecord[]> {
@@ -60,16 +67,19 @@ async function findOldRuns(store: Store, retention: Retention, now: EpochMs): Pr
 }
 
 /** What the kept runs still name: their snapshots, since any of them may be retried, and artifacts until they expire. */
-function findKeptArtifacts(kept: RunDetail[], now: EpochMs): { artifacts: KeptArtifacts; expired: number } {
+function findKeptArtifacts(
+  kept: RunDetail[],
+  now: EpochMs,
+): { artifacts: KeptArtifacts; expired: AttemptRecord[] } {
   const artifacts = { trees: new Set<string>(), layers: new Set<string>(), blobs: new Set<string>() };
-  let expired = 0;
-  for (const { run, jobs, attempts, artifacts: files } of kept) {
+  const expired: AttemptRecord[] = [];
+  for (const detail of kept) {
+    const { run, attempts, artifacts: files } = detail;
     artifacts.trees.add(run.source.tree);
-    const expiryMs = new Map(jobs.map((job) => [job.id, run.plan.jobs[job.index]!.artifacts?.expireInMs]));
     const live = new Set<string>();
     for (const attempt of attempts) {
       if (attempt.artifactLayer === null) continue;
-      if (isExpired(attempt, expiryMs.get(attempt.jobId), now)) expired++;
+      if (isExpired(detail, attempt, now)) expired.push(attempt);
       else {
         artifacts.layers.add(attempt.artifactLayer);
         live.add(`${attempt.jobId} ${attempt.number}`);
@@ -80,8 +90,4 @@ function findKeptArtifacts(kept: RunDetail[], now: EpochMs): { artifacts: KeptAr
     }
   }
   return { artifacts, expired };
-}
-
-function isExpired(attempt: AttemptRecord, expireInMs: number | undefined, now: EpochMs): boolean {
-  return expireInMs !== undefined && attempt.finishedAt !== null && attempt.finishedAt + expireInMs < now;
 }

@@ -11,6 +11,7 @@ import {
 } from "../run/records.ts";
 import { hasWarnings, stageStatus } from "../run/status.ts";
 import type { RunDetail } from "../run/store.ts";
+import { isExpired } from "./expiry.ts";
 
 /** What users, scripts and the API see of a run. Times are ISO 8601 UTC, durations milliseconds. */
 export interface RunJson extends RunSummaryJson {
@@ -52,7 +53,7 @@ export interface JobJson extends Span {
   attempt: number;
   image: string | null;
   needs: string[];
-  /** Of the newest attempt. */
+  /** Of the newest attempt, until they expire. */
   artifacts: ArtifactJson[];
 }
 
@@ -77,7 +78,7 @@ export type StatusWord = RunStatus | "created";
 
 export function toRunJson(detail: RunDetail, now: EpochMs): RunJson {
   const { run, jobs } = detail;
-  const artifacts = newestArtifacts(detail);
+  const artifacts = newestArtifacts(detail, now);
   const stages = run.plan.stages.map((name, stageIndex) => {
     const members = jobs.filter((job) => run.plan.jobs[job.index]!.stageIndex === stageIndex);
     return toStageJson(name, members, run, artifacts, now);
@@ -147,9 +148,13 @@ export function toStatusWord(state: JobState): StatusWord {
   return state === "assigned" || state === "waiting_for_resource" ? "pending" : state;
 }
 
-/** By job id. */
-function newestArtifacts(detail: RunDetail): Map<string, ArtifactJson[]> {
+/** By job id, without those that have expired. */
+function newestArtifacts(detail: RunDetail, now: EpochMs): Map<string, ArtifactJson[]> {
   const newest = new Map(detail.jobs.map((job) => [job.id, job.attempt]));
+  for (const attempt of detail.attempts) {
+    if (newest.get(attempt.jobId) === attempt.number && isExpired(detail, attempt, now))
+      newest.delete(attempt.jobId);
+  }
   const byJob = new Map<string, ArtifactJson[]>();
   for (const { jobId, attempt, path, sizeBytes, sha256 } of detail.artifacts) {
     if (newest.get(jobId) !== attempt) continue;

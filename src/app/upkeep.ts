@@ -41,6 +41,7 @@ export interface KeptArtifacts {
 export interface CollectedGarbage {
   snapshots: number;
   layers: number;
+  layerNames: string[];
   blobs: number;
   clones: number;
   objects: number;

@@ -25,6 +25,7 @@ export interface GarbageOptions {
 export interface Garbage {
   snapshots: number;
   layers: number;
+  layerNames: string[];
   blobs: number;
   clones: number;
   objects: number;
@@ -68,10 +69,14 @@ class Collector {
   async collect(references: References): Promise<Garbage> {
     const trees = new Set([...references.trees].map((tree) => tree.slice(0, NAME_LENGTH)));
     const { olderThanMs } = this.options;
+    const temporary = await this.sweep(this.state.temporary, new Set(), Math.max(olderThanMs, TEMPORARY_MS));
+    const snapshots = await this.sweep(this.state.snapshots, trees, olderThanMs);
+    const layerNames = await this.sweep(this.state.layers, references.layers, olderThanMs);
     return {
-      temporary: await this.sweep(this.state.temporary, new Set(), Math.max(olderThanMs, TEMPORARY_MS)),
-      snapshots: await this.sweep(this.state.snapshots, trees, olderThanMs),
-      layers: await this.sweep(this.state.layers, references.layers, olderThanMs),
+      temporary: temporary.length,
+      snapshots: snapshots.length,
+      layers: layerNames.length,
+      layerNames,
       blobs: await this.sweepBlobs(references.blobs),
       clones: await this.sweepClones(),
       objects: await this.sweepObjects(),
@@ -79,13 +84,14 @@ class Collector {
     };
   }
 
-  private async sweep(directory: string, kept: ReadonlySet<string>, ageMs: number): Promise<number> {
-    let count = 0;
+  /** Returns the names that went. */
+  private async sweep(directory: string, kept: ReadonlySet<string>, ageMs: number): Promise<string[]> {
+    const gone: string[] = [];
     for (const name of await readdir(directory)) {
       this.signal.throwIfAborted();
-      if (!kept.has(name) && (await this.remove(join(directory, name), ageMs))) count += 1;
+      if (!kept.has(name) && (await this.remove(join(directory, name), ageMs))) gone.push(name);
     }
-    return count;
+    return gone;
   }
 
   /**
@@ -133,13 +139,13 @@ class Collector {
 
   /** Git renews the time of an object that it would write again, so an old one belongs to no tree opened lately. */
   private async sweepObjects(): Promise<number> {
-    let count = await this.sweep(this.state.objects, new Set(), this.options.olderThanMs);
+    let count = (await this.sweep(this.state.objects, new Set(), this.options.olderThanMs)).length;
     for (const repository of await readdir(this.state.objects, { withFileTypes: true })) {
       const path = join(this.state.objects, repository.name);
       if (!repository.isDirectory() || (await this.isOld(path, this.options.olderThanMs))) continue;
       for (const fan of await readdir(path)) {
         if (!/^[0-9a-f]{2}$/.test(fan)) continue;
-        count += await this.sweep(join(path, fan), new Set(), this.options.olderThanMs);
+        count += (await this.sweep(join(path, fan), new Set(), this.options.olderThanMs)).length;
       }
     }
     return count;

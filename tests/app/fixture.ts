@@ -11,6 +11,7 @@ import { newRun } from "../support/plans.ts";
 const NOTHING: CollectedGarbage = {
   snapshots: 0,
   layers: 0,
+  layerNames: [],
   blobs: 0,
   clones: 0,
   objects: 0,
@@ -28,6 +29,8 @@ export class AppFixture {
   readonly calls = new Map<string, number>();
   kept: KeptArtifacts | undefined;
   isSnapshotGone = false;
+  /** Artifact layers that lie on the disk, as far as `gc` is concerned. */
+  stored: string[] = [];
   private count = 0;
 
   readonly app: App = {
@@ -54,7 +57,9 @@ export class AppFixture {
       askStateDirectory: () => Promise.reject(new Error("not asked here")),
       collectGarbage: async (kept) => {
         this.kept = kept;
-        return NOTHING;
+        const layerNames = this.stored.filter((layer) => !kept.layers.has(layer));
+        this.stored = this.stored.filter((layer) => kept.layers.has(layer));
+        return { ...NOTHING, layers: layerNames.length, layerNames };
       },
     },
     identity: { instance: "test", owner: OWNER },

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "bun:test";
+import { describeExpired, getArtifacts, listArtifacts } from "../../src/app/artifacts.ts";
 import { cancelRuns, stopRuns } from "../../src/app/cancel-runs.ts";
 import { findRun } from "../../src/app/find-run.ts";
 import { followLog, type LogPiece } from "../../src/app/follow-log.ts";
@@ -238,6 +239,38 @@ describe("a log", () => {
   });
 });
 
+describe("artifacts that have expired", () => {
+  const HOUR = 3_600_000;
+
+  test("are in no list and no report, and get says when they did", async () => {
+    const kept = {
+      paths: ["a"],
+      exclude: [],
+      when: "on_success" as const,
+      name: undefined,
+      expireInMs: HOUR,
+    };
+    const pack = plannedJob("pack", { artifacts: kept });
+    const outcome = { artifactLayer: "l", artifacts: [{ path: "dist/a", sizeBytes: 1, sha256: "s" }] };
+    const detail = await fixture.record(planOf([pack]), { pack: outcome });
+    const end = fixture.now;
+    const shown = () => [
+      listArtifacts(detail, {}, fixture.now).length,
+      toRunJson(detail, fixture.now).stages[0]!.jobs[0]!.artifacts.length,
+    ];
+    fixture.now = end + HOUR;
+    expect([shown(), describeExpired(detail, {}, fixture.now)]).toEqual([[1, 1], undefined]);
+    fixture.now += 1;
+    expect(shown()).toEqual([0, 0]);
+    const words = `the artifacts of "pack" in run #1 of web expired at ${new Date(end + HOUR).toISOString()}`;
+    for (const more of [{}, { path: "dist/" }, { job: "pack" }]) {
+      const request = { directory: "/nonexistent/out", force: false, ...more };
+      const error = await getArtifacts(fixture.app, detail, request, NEVER).catch((e) => e);
+      expect([codeOf(error), error.message]).toEqual(["NOT_FOUND", words]);
+    }
+  });
+});
+
 describe("retry", () => {
   test("makes this process the owner, and is refused while the run goes on", async () => {
     const detail = await fixture.record(planOf([compile, plannedJob("other")]), { compile: FAILED });
@@ -329,6 +362,7 @@ describe("gc", () => {
     await fixture.record(planOf([expiring], "a"), { compile: layered("short") });
     await fixture.record(planOf([compile], "b"), { compile: layered("long") });
     const retention = { keepLast: 5, olderThanMs: DAY };
+    fixture.stored = ["short", "long"];
     await collectGarbage(fixture.app, retention, { dryRun: false }, NEVER);
     expect(fixture.kept!.layers).toEqual(new Set(["short", "long"]));
     fixture.now += 2 * DAY;
@@ -338,6 +372,8 @@ describe("gc", () => {
       new Set(["long"]),
       new Set(["long"]),
     ]);
+    const again = await collectGarbage(fixture.app, retention, { dryRun: false }, NEVER);
+    expect([again.expired, "layerNames" in again.files]).toEqual([0, false]);
   });
 
   test("keeps the snapshots of all runs that it keeps, ended or not: they may be retried", async () => {

@@ -8,7 +8,16 @@ import { snapshotPathOf } from "../../src/workspace/state-directory.ts";
 import { codeOf, type Fixture, listTree, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-const NOTHING = { snapshots: 0, layers: 0, blobs: 0, clones: 0, objects: 0, temporary: 0, bytes: 0 };
+const NOTHING = {
+  snapshots: 0,
+  layers: 0,
+  layerNames: [],
+  blobs: 0,
+  clones: 0,
+  objects: 0,
+  temporary: 0,
+  bytes: 0,
+};
 
 let fixture: Fixture;
 beforeEach(async () => {
