@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CicdError } from "../../src/errors/cicd-error.ts";
 import { CollectedFiles } from "../support/collected-files.ts";
@@ -115,6 +115,19 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
       );
       const failure = await bench.executor.start(spec, never()).catch((error) => error);
       expect(failure).toBeInstanceOf(CicdError);
+      expect(await labelledObjects(bench.instance)).not.toContain(spec.name);
+    });
+
+    test.concurrent("getting the workspace ready takes of the job's time, and nothing is left when that is up", async () => {
+      const files = Array.from({ length: 3_000 }, (_, index) => [`d${index % 300}/f${index}`, ""] as const);
+      const spec = bench.spec(
+        { script: ["echo never; sleep 60"] },
+        { timeoutMs: 1, layers: [bench.layer(Object.fromEntries(files))] },
+      );
+      await using execution = await bench.executor.start(spec, never());
+      expect(await readLog(execution)).toBe("");
+      expect(await execution.result).toMatchObject({ exitCode: null, failureReason: "job_timeout" });
+      expect(existsSync(join(bench.stateDir, "workspaces", spec.name))).toBe(false);
       expect(await labelledObjects(bench.instance)).not.toContain(spec.name);
     });
 

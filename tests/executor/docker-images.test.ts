@@ -4,7 +4,7 @@ import { createDockerExecutor } from "../../src/executor/docker/docker-executor.
 import { Bench, readLog } from "../contract/executor.ts";
 import { dockerHost, labelledObjects } from "../support/docker.ts";
 import { testImage } from "../support/images.ts";
-import { type Registry, startRegistry } from "../support/registry.ts";
+import { type Registry, startRegistry, startSilentServer } from "../support/registry.ts";
 
 setDefaultTimeout(120_000);
 
@@ -83,6 +83,24 @@ test.concurrent("an image that does not exist is an image_pull_failure with Dock
   expect(result).toMatchObject({ status: "failed", exitCode: null, failureReason: "image_pull_failure" });
   expect(result.message).toMatch(/manifest.* unknown|not found/);
   expect(result.message).toContain("Check the image's name");
+  expect((await labelledObjects(bench.instance)).filter((name) => name.startsWith(spec.name))).toEqual([]);
+});
+
+test.concurrent("a pull that takes longer than the job may is a job_timeout, and nothing is left behind", async () => {
+  await using silent = await startSilentServer();
+  const spec = bench.spec(
+    { script: ["true"], image: image(`${silent.address}/any/image:1`, "if-not-present") },
+    { timeoutMs: 1_500 },
+  );
+  const began = performance.now();
+  await using execution = await bench.executor.start(spec, new AbortController().signal);
+  expect(await readLog(execution)).toBe("");
+  expect(await execution.result).toMatchObject({
+    status: "failed",
+    exitCode: null,
+    failureReason: "job_timeout",
+  });
+  expect(performance.now() - began).toBeWithin(1_400, 6_000);
   expect((await labelledObjects(bench.instance)).filter((name) => name.startsWith(spec.name))).toEqual([]);
 });
 

@@ -14,3 +14,8 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
     clearTimeout(timer);
   }
 }
+
+/** Timers take a signed 32-bit number of milliseconds. */
+export function clampTimer(ms: number): number {
+  return Math.max(0, Math.min(ms, 2 ** 31 - 1));
+}

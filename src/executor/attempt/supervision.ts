@@ -1,5 +1,5 @@
 import type { StopReason } from "../../run/executor.ts";
-import { settlesWithin } from "./deadline.ts";
+import { clampTimer, settlesWithin } from "./deadline.ts";
 
 /** Something started that ends: a container's run, a process group. */
 export interface Running<State> {
@@ -72,9 +72,4 @@ async function terminate<State>(running: Running<State>, graceMs: number, onSent
   if (!(await running.send(graceMs > 0 ? "SIGTERM" : "SIGKILL"))) return;
   onSent();
   if (graceMs > 0 && !(await settlesWithin(running.exit, graceMs))) await running.send("SIGKILL");
-}
-
-/** Timers take a signed 32-bit number of milliseconds. */
-function clampTimer(ms: number): number {
-  return Math.max(0, Math.min(ms, 2 ** 31 - 1));
 }

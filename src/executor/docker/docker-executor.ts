@@ -3,6 +3,7 @@ import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } fro
 import { CANCELED, failedResult } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
+import { lateResult, TimeLimit } from "../attempt/time-limit.ts";
 import { environmentProblem } from "../script/environment.ts";
 import { type DockerConnection, openEngine } from "./connection.ts";
 import { type Launch, planLaunch, type ResourceLimits, WORKSPACE } from "./container-options.ts";
@@ -71,15 +72,17 @@ export class DockerExecutor implements Executor {
     const problem =
       environmentProblem(spec.environment) ?? (spec.job.image ? undefined : "The job has no image.");
     if (problem !== undefined) return settledExecution(failedResult("config_error", null, problem));
+    using limit = new TimeLimit(spec.timeoutMs);
     const { engine } = await this.#open();
     try {
-      return await this.#createAndLaunch(spec, signal);
+      return await this.#createAndLaunch(spec, { stop: signal, limit });
     } catch (error) {
       // Whoever takes over after a detach finds what there is and goes on with it.
       if (signal.aborted && stopReason(signal) === "detach") return settledExecution(CANCELED);
       if (error instanceof ForeignContainerError) await removeWorkspace(engine, spec.name);
       else await removeAttempt(engine, spec.name);
       if (signal.aborted) return settledExecution(CANCELED);
+      if (limit.expired.aborted) return settledExecution(lateResult());
       if (error instanceof ImagePullError) {
         return settledExecution(failedResult("image_pull_failure", null, error.message));
       }
@@ -95,23 +98,30 @@ export class DockerExecutor implements Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #createAndLaunch(spec: AttemptSpec, signal: AbortSignal): Promise<Execution> {
+  async #createAndLaunch(spec: AttemptSpec, control: Control): Promise<Execution> {
     const { engine } = await this.#open();
     if (spec.job.image!.pullPolicy === "always") {
-      const adopted = await this.#adopt(spec, signal);
+      const adopted = await this.#adopt(spec, control);
       if (adopted !== undefined) return adopted;
     }
+    const signal = AbortSignal.any([control.stop, control.limit.expired]);
     const place = await this.#preparePlace(spec, signal);
     const launch = planLaunch(spec);
     const created = await this.#create(spec, launch, place);
     if (created === "exists") {
-      const adopted = await this.#adopt(spec, signal);
-      return adopted ?? (await this.#createAndLaunch(spec, signal));
+      const adopted = await this.#adopt(spec, control);
+      return adopted ?? (await this.#createAndLaunch(spec, control));
     }
     const id = created === "stale" ? await this.#createAgain(spec, launch, signal) : created.id;
     await fillContainer(engine, id, place, launch, signal);
     signal.throwIfAborted();
-    return await DockerExecution.launch(engine, this.#jobContainer(id, spec, place.facts.env), spec, signal);
+    return await DockerExecution.launch(
+      engine,
+      this.#jobContainer(id, spec, place.facts.env),
+      spec,
+      control.limit,
+      control.stop,
+    );
   }
 
   async #preparePlace(spec: AttemptSpec, signal: AbortSignal): Promise<Place> {
@@ -133,12 +143,12 @@ export class DockerExecutor implements Executor {
   }
 
   /** Takes over the attempt's container. Undefined: none has started. Throws ForeignContainerError. */
-  async #adopt(spec: AttemptSpec, signal: AbortSignal): Promise<Execution | undefined> {
+  async #adopt(spec: AttemptSpec, { stop, limit }: Control): Promise<Execution | undefined> {
     const { engine } = await this.#open();
     const found = await findOwnContainer(engine, spec);
     if (found === undefined) return undefined;
     const container = this.#jobContainer(found.Id, spec, found.Config.Env);
-    return await DockerExecution.adopt(engine, container, found.State, spec, signal);
+    return await DockerExecution.adopt(engine, container, found.State, spec, limit, stop);
   }
 
   #jobContainer(id: string, spec: AttemptSpec, imageEnv: string[]): JobContainer {
@@ -163,6 +173,12 @@ export class DockerExecutor implements Executor {
     }
     return this.#parts;
   }
+}
+
+/** What may end an attempt: the caller's signal, and the time it has. */
+interface Control {
+  stop: AbortSignal;
+  limit: TimeLimit;
 }
 
 async function openParts({ connection, login, instance }: DockerExecutorOptions): Promise<EngineParts> {

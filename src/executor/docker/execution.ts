@@ -9,6 +9,7 @@ import {
   withWarning,
 } from "../attempt/result.ts";
 import { type Ending, stopReason, supervise } from "../attempt/supervision.ts";
+import type { TimeLimit } from "../attempt/time-limit.ts";
 import { type AfterMarker, putMarker, readMarker } from "./after-marker.ts";
 import { type Attachment, attach } from "./attach.ts";
 import { collectFrom } from "./collect.ts";
@@ -35,6 +36,7 @@ export class DockerExecution implements Execution {
   readonly #engine: Engine;
   readonly #container: JobContainer;
   readonly #spec: AttemptSpec;
+  readonly #limit: TimeLimit;
   readonly #signal: AbortSignal;
   readonly #killing = new AbortController();
   #detached = false;
@@ -44,6 +46,7 @@ export class DockerExecution implements Execution {
     engine: Engine,
     container: JobContainer,
     spec: AttemptSpec,
+    limit: TimeLimit,
     signal: AbortSignal,
     begin: (execution: DockerExecution) => Promise<ExecutionResult>,
     fromFile: boolean,
@@ -51,6 +54,7 @@ export class DockerExecution implements Execution {
     this.#engine = engine;
     this.#container = container;
     this.#spec = spec;
+    this.#limit = limit;
     this.#signal = signal;
     this.logs = new LogStream(engine, container.id, { offset: spec.logOffset, fromFile });
     this.result = begin(this)
@@ -63,6 +67,7 @@ export class DockerExecution implements Execution {
     engine: Engine,
     container: JobContainer,
     spec: AttemptSpec,
+    limit: TimeLimit,
     signal: AbortSignal,
   ): Promise<DockerExecution> {
     const attachment = await startAttached(engine, container.id);
@@ -70,6 +75,7 @@ export class DockerExecution implements Execution {
       engine,
       container,
       spec,
+      limit,
       signal,
       (execution) => execution.#runMain(attachment),
       attachment === undefined,
@@ -82,6 +88,7 @@ export class DockerExecution implements Execution {
     container: JobContainer,
     state: ContainerState,
     spec: AttemptSpec,
+    limit: TimeLimit,
     signal: AbortSignal,
   ): Promise<DockerExecution> {
     const marker = spec.job.afterScript.length === 0 ? undefined : await readMarker(engine, container.id);
@@ -89,6 +96,7 @@ export class DockerExecution implements Execution {
       engine,
       container,
       spec,
+      limit,
       signal,
       (execution) => {
         if (marker === undefined) return execution.#runMain(undefined);
@@ -124,7 +132,7 @@ export class DockerExecution implements Execution {
 
   async #runMain(attachment: Attachment | undefined): Promise<ExecutionResult> {
     const { timeoutMs, graceMs, afterScript } = { ...this.#spec, afterScript: this.#spec.job.afterScript };
-    const ending = await this.#follow(attachment, { timeoutMs, graceMs }, this.#signal);
+    const ending = await this.#follow(attachment, { timeoutMs: this.#limit.leftMs, graceMs }, this.#signal);
     if (ending.detached) return CANCELED;
     const result = containerResult(ending, {
       image: this.#spec.job.image?.name ?? "",

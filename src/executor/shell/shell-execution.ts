@@ -12,6 +12,7 @@ import {
   withWarning,
 } from "../attempt/result.ts";
 import { type Ending, type Running, stopReason, supervise } from "../attempt/supervision.ts";
+import type { TimeLimit } from "../attempt/time-limit.ts";
 import { buildProgram } from "../script/program.ts";
 import { selectFiles } from "../selection/selection.ts";
 import {
@@ -31,6 +32,7 @@ export class ShellExecution implements Execution {
   readonly #directory: AttemptDirectory;
   readonly #spec: AttemptSpec;
   readonly #environment: Record<string, string>;
+  readonly #limit: TimeLimit;
   readonly #signal: AbortSignal;
   readonly #killing = new AbortController();
   readonly #closing = new AbortController();
@@ -41,12 +43,14 @@ export class ShellExecution implements Execution {
     directory: AttemptDirectory,
     spec: AttemptSpec,
     environment: Record<string, string>,
+    limit: TimeLimit,
     signal: AbortSignal,
     begin: (execution: ShellExecution) => Promise<ExecutionResult>,
   ) {
     this.#directory = directory;
     this.#spec = spec;
     this.#environment = environment;
+    this.#limit = limit;
     this.#signal = signal;
     const ended = Promise.withResolvers<void>();
     this.logs = tailLog(directory.log, spec.logOffset, ended.promise, this.#closing.signal);
@@ -62,11 +66,12 @@ export class ShellExecution implements Execution {
     directory: AttemptDirectory,
     spec: AttemptSpec,
     environment: Record<string, string>,
+    limit: TimeLimit,
     signal: AbortSignal,
   ): Promise<ShellExecution> {
     const program = buildProgram([...spec.job.beforeScript, ...spec.job.script]);
     const running = await startGroup(directory, "main", program, environment);
-    return new ShellExecution(directory, spec, environment, signal, (execution) =>
+    return new ShellExecution(directory, spec, environment, limit, signal, (execution) =>
       execution.#runMain(running),
     );
   }
@@ -76,13 +81,14 @@ export class ShellExecution implements Execution {
     directory: AttemptDirectory,
     spec: AttemptSpec,
     environment: Record<string, string>,
+    limit: TimeLimit,
     signal: AbortSignal,
   ): Promise<ShellExecution | undefined> {
     const pid = await readPid(directory, "main");
     if (pid === undefined) return undefined;
     const mainResult = await readMainResult(directory);
     const afterPid = await readPid(directory, "after");
-    return new ShellExecution(directory, spec, environment, signal, (execution) => {
+    return new ShellExecution(directory, spec, environment, limit, signal, (execution) => {
       const watch = execution.#closing.signal;
       if (mainResult === undefined) return execution.#runMain(adoptGroup(directory, "main", pid, watch));
       if (afterPid === undefined) return execution.#runAfter(mainResult, undefined);
@@ -130,7 +136,7 @@ export class ShellExecution implements Execution {
 
   async #runMain(running: Running<ShellState>): Promise<ExecutionResult> {
     const { timeoutMs, graceMs, job } = this.#spec;
-    const ending = await this.#supervise(running, { timeoutMs, graceMs }, this.#signal);
+    const ending = await this.#supervise(running, { timeoutMs: this.#limit.leftMs, graceMs }, this.#signal);
     if (ending.detached) return CANCELED;
     const { exitCode } = ending.state;
     const result =

@@ -5,6 +5,7 @@ import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } fro
 import { CANCELED, failedResult } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
+import { lateResult, TimeLimit } from "../attempt/time-limit.ts";
 import { environmentProblem } from "../script/environment.ts";
 import {
   type AttemptDirectory,
@@ -53,23 +54,26 @@ async function start(
 ): Promise<Execution> {
   const problem = environmentProblem(spec.environment);
   if (problem !== undefined) return settledExecution(failedResult("config_error", null, problem));
+  using limit = new TimeLimit(spec.timeoutMs);
   const environment = { ...inherited, ...spec.environment };
   try {
     if (!(await makeAttemptDirectory(directory, spec.labels))) {
       await refuseForeign(directory, spec);
-      const adopted = await ShellExecution.adopt(directory, spec, environment, signal);
+      const adopted = await ShellExecution.adopt(directory, spec, environment, limit, signal);
       if (adopted !== undefined) return adopted;
       await removeAttemptDirectory(directory);
-      return await start(directory, spec, inherited, signal);
+      return await start(directory, { ...spec, timeoutMs: limit.leftMs }, inherited, signal);
     }
-    await layLayers(spec.layers, directory.tree, signal);
-    signal.throwIfAborted();
-    return await ShellExecution.launch(directory, spec, environment, signal);
+    const ending = AbortSignal.any([signal, limit.expired]);
+    await layLayers(spec.layers, directory.tree, ending);
+    ending.throwIfAborted();
+    return await ShellExecution.launch(directory, spec, environment, limit, signal);
   } catch (error) {
     if (error instanceof ForeignWorkspace) throw error.asError();
     if (signal.aborted && stopReason(signal) === "detach") return settledExecution(CANCELED);
     await removeAttemptDirectory(directory);
     if (signal.aborted) return settledExecution(CANCELED);
+    if (limit.expired.aborted) return settledExecution(lateResult());
     throw error;
   }
 }
