@@ -111,11 +111,11 @@ describe("the container of a job", () => {
     }
   });
 
-  test.concurrent("that uses too much memory is killed, and the result says so", async () => {
+  test.concurrent("that uses too much memory is killed, and the result says so, but not of any other kill", async () => {
     const limits = { memoryBytes: 32_000_000 };
     const place = { instance: bench.instance, stateDir: bench.stateDir, connection, limits };
     await using executor = createDockerExecutor(place);
-    const scripts = ["tail /dev/zero", "sh -c 'tail /dev/zero' || exit 9"];
+    const scripts = ["tail /dev/zero", "sh -c 'tail /dev/zero' || exit 9", "exit 137", "kill -9 $$"];
     const results = await Promise.all(
       scripts.map(async (script) => {
         await using execution = await executor.start(bench.spec({ script: [script] }), never());
@@ -125,6 +125,9 @@ describe("the container of a job", () => {
     );
     expect(results[0]).toMatchObject({ status: "failed", exitCode: 137, failureReason: "oom_killed" });
     expect(results[1]).toMatchObject({ status: "failed", exitCode: 9, failureReason: "oom_killed" });
+    for (const result of results.slice(2)) {
+      expect(result).toMatchObject({ status: "failed", exitCode: 137, failureReason: "script_failure" });
+    }
   });
 
   test.concurrent("of an image without a shell fails with a message that names the image", async () => {

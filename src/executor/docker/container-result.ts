@@ -3,19 +3,17 @@ import { failedResult, scriptResult, stoppedResult } from "../attempt/result.ts"
 import type { Ending } from "../attempt/supervision.ts";
 import type { ContainerState } from "./running-container.ts";
 
-const KILLED = 128 + 9;
-
-/** The result of the main script. `memoryLimited`: a kill that nobody here sent can then only come from the memory limit. */
+/** The result of the main script. `outOfMemory`: the kernel killed a process of it at its memory limit. */
 export function containerResult(
   { state, stoppedBy }: Extract<Ending<ContainerState | null>, { detached: false }>,
-  context: { image: string; timeoutMs: number; memoryLimited: boolean; hasShell: boolean },
+  context: { image: string; timeoutMs: number; outOfMemory: boolean; hasShell: boolean },
 ): ExecutionResult {
   const exitCode = state?.ExitCode ?? null;
   if (stoppedBy !== null) return stoppedResult(stoppedBy, context.timeoutMs);
   if (exitCode === null || state === null) {
     return failedResult("runner_system_failure", null, "The container was removed while the job ran.");
   }
-  if (exitCode !== 0 && (state.OOMKilled || (context.memoryLimited && exitCode === KILLED))) {
+  if (exitCode !== 0 && context.outOfMemory) {
     return failedResult(
       "oom_killed",
       exitCode,

@@ -17,6 +17,7 @@ import type { Engine } from "./connection.ts";
 import { containerResult } from "./container-result.ts";
 import { ask } from "./engine-error.ts";
 import { LogStream } from "./log-stream.ts";
+import { ranOutOfMemory } from "./out-of-memory.ts";
 import { removeAttempt } from "./removal.ts";
 import { type ContainerState, runningContainer } from "./running-container.ts";
 import { imageHasShell } from "./shell-search.ts";
@@ -137,7 +138,7 @@ export class DockerExecution implements Execution {
     const result = containerResult(ending, {
       image: this.#spec.job.image?.name ?? "",
       timeoutMs,
-      memoryLimited: this.#container.memoryLimited,
+      outOfMemory: await this.#ranOutOfMemory(ending.state),
       hasShell: ending.state?.ExitCode !== 127 || (await this.#hasShell()),
     });
     const skipAfter = ending.stoppedBy === "timeout" || ending.stoppedBy === "kill" || ending.state === null;
@@ -196,6 +197,11 @@ export class DockerExecution implements Execution {
       waiting.abort();
       ended.resolve();
     }
+  }
+
+  async #ranOutOfMemory(state: ContainerState | null): Promise<boolean> {
+    if (!this.#container.memoryLimited || state === null) return false;
+    return await ranOutOfMemory(this.#engine, this.#container.id, state);
   }
 
   async #hasShell(): Promise<boolean> {
