@@ -130,6 +130,22 @@ describe("the container of a job", () => {
     }
   });
 
+  test.concurrent("that somebody removes is the machine's failure, not the script's", async () => {
+    const attempts = Array.from({ length: 4 }, async () => {
+      const spec = bench.spec({ script: ["echo up; sleep 60"], afterScript: ["true"] });
+      await using execution = await bench.executor.start(spec, never());
+      await readUntil(execution, "up");
+      await $`docker rm -f ${spec.name}`.quiet();
+      expect(await execution.result).toEqual({
+        status: "failed",
+        exitCode: null,
+        failureReason: "runner_system_failure",
+        message: "The container was removed while the job ran.",
+      });
+    });
+    await Promise.all(attempts);
+  });
+
   test.concurrent("of an image without a shell fails with a message that names the image", async () => {
     const spec = bench.spec({ script: ["true"], afterScript: ["true"], image: await image("no-shell") });
     await using execution = await bench.executor.start(spec, never());

@@ -200,7 +200,8 @@ export class DockerExecution implements Execution {
   }
 
   async #ranOutOfMemory(state: ContainerState | null): Promise<boolean> {
-    if (!this.#container.memoryLimited || state === null) return false;
+    if (state === null) return false;
+    if (!this.#container.memoryLimited) return state.OOMKilled;
     return await ranOutOfMemory(this.#engine, this.#container.id, state);
   }
 

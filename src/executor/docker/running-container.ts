@@ -25,6 +25,11 @@ export function runningContainer(
   };
 }
 
+/** Removing a running container kills it first. */
+function isRemoved({ Status }: ContainerState): boolean {
+  return Status === "removing" || Status === "dead";
+}
+
 /** After `signal` it settles with null. What the engine says of a wait is only a hint: `inspect` decides. */
 async function waitForExit(
   engine: Engine,
@@ -37,7 +42,7 @@ async function waitForExit(
     try {
       await container.wait({ abortSignal: signal });
       const { State } = await container.inspect();
-      if (!State.Running) return State;
+      if (!State.Running) return isRemoved(State) ? null : State;
       awaySince = undefined;
     } catch (error) {
       if (signal.aborted || statusOf(error) === 404) return null;
