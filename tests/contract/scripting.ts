@@ -193,6 +193,35 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
         expect(late.log).not.toContain("after:");
       });
 
+      test.concurrent("has no longer than the grace after a cancel, and ends at once by kill()", async () => {
+        const jobs = [500, 120_000].map(async (graceMs) => {
+          const stop = new AbortController();
+          const job = {
+            script: ["echo up; sleep 60"],
+            afterScript: ["trap '' TERM; echo cleaning; sleep 60"],
+          };
+          await using execution = await bench.executor.start(bench.spec(job, { graceMs }), stop.signal);
+          let log = "";
+          for await (const bytes of execution.logs) {
+            log += Buffer.from(bytes).toString();
+            if (log.includes("\nup\n")) stop.abort("cancel");
+            if (graceMs > 500 && log.includes("\ncleaning\n")) execution.kill();
+          }
+          return await execution.result;
+        });
+        const began = performance.now();
+        const [short, killed] = await Promise.all(jobs);
+        expect(performance.now() - began).toBeLessThan(20_000);
+        expect(short).toMatchObject({ status: "canceled", exitCode: null });
+        expect(short!.message).toBe("after_script ran longer than 500 ms and was stopped.");
+        expect(killed).toEqual({
+          status: "canceled",
+          exitCode: null,
+          failureReason: "canceled",
+          message: null,
+        });
+      });
+
       test.concurrent("can be adopted while it runs, with the main script's result", async () => {
         const spec = bench.spec({ script: ["exit 6"], afterScript: ["echo begin; sleep 1; echo end"] });
         const stop = new AbortController();

@@ -2,7 +2,17 @@ import { assertNever } from "../../errors/assert-never.ts";
 import type { ExecutionResult } from "../../run/executor.ts";
 
 /** How GitLab's runner limits `after_script`. */
-export const AFTER_TIMEOUT_MS = 5 * 60_000;
+const AFTER_TIMEOUT_MS = 5 * 60_000;
+
+/** How long `after_script` may take after such a main script; of a canceled job nothing outlasts one more grace. */
+export function afterLimits(
+  { status }: ExecutionResult,
+  graceMs: number,
+): { timeoutMs: number; graceMs: number } {
+  return status === "canceled"
+    ? { timeoutMs: graceMs, graceMs: 0 }
+    : { timeoutMs: AFTER_TIMEOUT_MS, graceMs };
+}
 
 export const SUCCESS: ExecutionResult = {
   status: "success",
@@ -52,10 +62,14 @@ export function stoppedResult(stoppedBy: "cancel" | "kill" | "timeout", timeoutM
 /** `after_script` never changes a result; what went wrong with it joins the message. */
 export function withAfterWarning(
   result: ExecutionResult,
-  after: { exitCode: number | null; stoppedBy: "cancel" | "kill" | "timeout" | null },
+  after: {
+    exitCode: number | null;
+    stoppedBy: "cancel" | "kill" | "timeout" | null;
+    timeoutMs: number;
+  },
 ): ExecutionResult {
   if (after.stoppedBy === "timeout") {
-    return withWarning(result, "after_script ran longer than 5 minutes and was stopped.");
+    return withWarning(result, `after_script ran longer than ${duration(after.timeoutMs)} and was stopped.`);
   }
   if (after.stoppedBy !== null || after.exitCode === 0 || after.exitCode === null) return result;
   return withWarning(result, `after_script ended with exit code ${after.exitCode}.`);

@@ -1,13 +1,7 @@
 import { messageOf } from "../../errors/cicd-error.ts";
 import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor.ts";
 import type { ArtifactSink } from "../../run/workspace.ts";
-import {
-  AFTER_TIMEOUT_MS,
-  CANCELED,
-  failedResult,
-  withAfterWarning,
-  withWarning,
-} from "../attempt/result.ts";
+import { afterLimits, CANCELED, failedResult, withAfterWarning, withWarning } from "../attempt/result.ts";
 import { type Ending, stopReason, supervise } from "../attempt/supervision.ts";
 import type { TimeLimit } from "../attempt/time-limit.ts";
 import { type AfterMarker, putMarker, readMarker } from "./after-marker.ts";
@@ -152,7 +146,7 @@ export class DockerExecution implements Execution {
     const { result } = marker;
     if (this.#mustNotContinue()) return this.#detached ? CANCELED : result;
     try {
-      const limits = { timeoutMs: AFTER_TIMEOUT_MS, graceMs: this.#spec.graceMs };
+      const limits = afterLimits(result, this.#spec.graceMs);
       let attachment: Attachment | undefined;
       if (!isStarted) {
         await putMarker(this.#engine, this.#container.id, marker);
@@ -165,6 +159,7 @@ export class DockerExecution implements Execution {
       return withAfterWarning(result, {
         exitCode: ending.state?.ExitCode ?? null,
         stoppedBy: ending.stoppedBy,
+        timeoutMs: limits.timeoutMs,
       });
     } catch (error) {
       return withWarning(result, `after_script could not run: ${messageOf(error)}`);

@@ -3,7 +3,7 @@ import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor
 import type { ArtifactSink } from "../../run/workspace.ts";
 import { orAbort } from "../attempt/or-abort.ts";
 import {
-  AFTER_TIMEOUT_MS,
+  afterLimits,
   CANCELED,
   failedResult,
   scriptResult,
@@ -161,12 +161,13 @@ export class ShellExecution implements Execution {
       const environment = { ...this.#environment, CI_JOB_STATUS: result.status };
       const program = buildProgram(this.#spec.job.afterScript);
       const after = running ?? (await startGroup(this.#directory, "after", program, environment));
-      const limits = { timeoutMs: AFTER_TIMEOUT_MS, graceMs: this.#spec.graceMs };
+      const limits = afterLimits(result, this.#spec.graceMs);
       // A cancel has had its effect: after_script is what runs after it.
       const signal = result.status === "canceled" ? new AbortController().signal : this.#signal;
       const ending = await this.#supervise(after, limits, signal);
       if (ending.detached) return CANCELED;
-      return withAfterWarning(result, { exitCode: ending.state.exitCode, stoppedBy: ending.stoppedBy });
+      const { exitCode } = ending.state;
+      return withAfterWarning(result, { exitCode, stoppedBy: ending.stoppedBy, timeoutMs: limits.timeoutMs });
     } catch (error) {
       return withWarning(result, `after_script could not run: ${messageOf(error)}`);
     }
