@@ -32,13 +32,13 @@ export async function loadPipelines(
     return { source, files: [await loadFile(app, selection.file, selection)] };
   const tree = await treeOfSource(source);
   if (tree.pipelineFiles.length === 0) throw await noPipeline(source);
-  return { source, files: await parseTree(tree, selection, overrides) };
+  return { source, files: selectFiles(await parseTree(tree, selection, overrides), selection) };
 }
 
 /**
  * The same files without opening the source: of the working tree around `selection.repo` they are read where they lie, in
- * a fraction of the time that hashing the tree takes. Undefined where that cannot be: a commit, a branch, a URL, or no
- * pipeline there.
+ * a fraction of the time that hashing the tree takes; those that git ignores are no part of it. Undefined where that cannot
+ * be: a commit, a branch, a URL, or no pipeline there.
  */
 export async function loadFromDisk(
   app: App,
@@ -47,10 +47,17 @@ export async function loadFromDisk(
 ): Promise<LoadedFile[] | undefined> {
   if (selection.branch !== undefined || selection.commit !== undefined) return undefined;
   const overrides = selection.overrides.map(readOverride);
-  const root = await (await app.sources()).repoKey(selection.repo, signal);
+  const sources = await app.sources();
+  const root = await sources.repoKey(selection.repo, signal);
   if (!isAbsolute(root)) return undefined;
   const tree = await treeOnDisk(app.files, root);
-  return tree.pipelineFiles.length === 0 ? undefined : parseTree(tree, selection, overrides);
+  if (tree.pipelineFiles.length === 0) return undefined;
+  const [ignored, files] = await Promise.all([
+    sources.ignoredFiles(root, tree.pipelineFiles, signal),
+    parseTree(tree, selection, overrides),
+  ]);
+  const kept = ignored === undefined ? [] : files.filter(({ file }) => !ignored.includes(file));
+  return kept.length === 0 ? undefined : selectFiles(kept, selection);
 }
 
 async function parseTree(
@@ -67,7 +74,11 @@ async function parseTree(
         : unreadable(path, problem),
     );
   }
-  return selectByName(refuseSharedNames(files), selection.pipeline);
+  return files;
+}
+
+function selectFiles(files: LoadedFile[], { pipeline }: PipelineSelection): LoadedFile[] {
+  return selectByName(refuseSharedNames(files), pipeline);
 }
 
 /** Checks one file of this host, in a repository or not. */

@@ -82,4 +82,9 @@ export interface SourceOpener {
   restoreSnapshot(source: RunSource, signal: AbortSignal): Promise<void>;
   /** The key runs of this repository are recorded under, without reading its tree. */
   repoKey(repo: string, signal: AbortSignal): Promise<string>;
+  /**
+   * Which of these paths git ignores in the working tree whose top level is `root`: a source would not hold them. Undefined
+   * where it holds none of them.
+   */
+  ignoredFiles(root: string, paths: string[], signal: AbortSignal): Promise<string[] | undefined>;
 }

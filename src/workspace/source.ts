@@ -3,6 +3,7 @@ import type { RunSource } from "../run/records.ts";
 import type { Source, SourceOpener, SourceRequest } from "../run/workspace.ts";
 import { fetchCommit } from "./clone-cache.ts";
 import type { Git } from "./git.ts";
+import { findIgnoredFiles } from "./ignored-files.ts";
 import { findRepository, type LocalRepository } from "./local-repository.ts";
 import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
 import { restoreSnapshot } from "./restore-snapshot.ts";
@@ -30,6 +31,7 @@ export function createSourceOpener(git: Git, state: StateDirectory): SourceOpene
       if (looksLikeUrl(repo)) return parseRepositoryUrl(repo).key;
       return keyOf(await findRepository(git, repo, signal));
     },
+    ignoredFiles: (root, paths, signal) => findIgnoredFiles(git, root, paths, signal),
   };
 }
 

@@ -37,6 +37,7 @@ export class AppFixture {
     store: async () => this.counting(),
     sources: async () => ({
       repoKey: async () => "/repo",
+      ignoredFiles: async () => [],
       restoreSnapshot: async () => {
         if (this.isSnapshotGone) throw new CicdError("SNAPSHOT_GONE", "gone");
       },

@@ -103,3 +103,37 @@ describe("-p", () => {
     expect([status, stdout]).toEqual([2, expect.stringContaining("✗ .cicd-pipelines/a.yml: 1 error")]);
   });
 });
+
+describe("check and dryrun see the files that a run would take", () => {
+  test("without those that git ignores, unless git knows them", async () => {
+    await using sandbox = await open({
+      ".cicd-pipelines/web.yml": named("web"),
+      ".cicd-pipelines/known.yml": named("known"),
+    });
+    await sandbox.write({
+      ".gitignore": "mine.yml\nknown.yml\n",
+      ".cicd-pipelines/mine.yml": "name: web\n",
+      ".cicd-pipelines/new.yml": named("new"),
+    });
+    const { status, stdout } = await sandbox.cicd("check");
+    expect([status, [...stdout.matchAll(/(\w+)\.yml/g)].map(([, name]) => name)]).toEqual([
+      0,
+      ["known", "new", "web"],
+    ]);
+    expect((await sandbox.cicd("dryrun")).stdout).not.toContain("mine");
+    const run = await sandbox.cicd("run");
+    expect([run.status, run.stdout.match(/^. \w+ #1 succeeded/gm)?.length]).toEqual([0, 3]);
+  });
+
+  test("and none behind a link, or where all are ignored", async () => {
+    await using sandbox = await open({ "ci/web.yml": named("web") });
+    await symlink("ci", join(sandbox.repo, ".cicd-pipelines"));
+    for (const command of ["check", "dryrun", "run"]) {
+      const { status, stderr } = await sandbox.cicd(command);
+      expect([status, stderr]).toEqual([2, expect.stringContaining("[CONFIG_NOT_FOUND]")]);
+    }
+    await using ignoring = await open({ ".gitignore": "*.yml\n" });
+    await ignoring.write({ ".cicd-pipelines/web.yml": named("web") });
+    expect((await ignoring.cicd("check")).stderr).toContain("[CONFIG_NOT_FOUND]");
+  });
+});
