@@ -37,6 +37,23 @@ export async function makeAttemptDirectory(
   }
 }
 
+/** False where the job has removed its workspace or put something else, such as a link, in its place. */
+export async function hasTree({ tree }: AttemptDirectory): Promise<boolean> {
+  try {
+    return (await lstat(tree)).isDirectory();
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return false;
+    throw fileError(error, "look at the workspace");
+  }
+}
+
+/** Makes an empty workspace where the job has removed its own. */
+export async function restoreTree(directory: AttemptDirectory): Promise<void> {
+  if (await hasTree(directory)) return;
+  await rm(directory.tree, { force: true });
+  await mkdir(directory.tree, { recursive: true, mode: 0o700 });
+}
+
 /** Undefined: half made, or not an attempt's directory. */
 export async function readLabels(directory: AttemptDirectory): Promise<AttemptLabels | undefined> {
   const text = await readIfThere(join(directory.path, "labels.json"));

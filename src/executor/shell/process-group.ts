@@ -9,14 +9,16 @@ const POLL_MS = 25;
 
 /**
  * Heads the attempt's process group. It writes its own pid down before the program starts and the exit code after, so
- * that whoever owns the attempt then can go on; it outlives SIGTERM, and takes what is left of the group with it.
+ * that whoever owns the attempt then can go on, even where the job removed the directory; it outlives SIGTERM, and takes
+ * what is left of the group with it.
  * Arguments: the attempt's directory, the phase, the shell.
  */
 const WRAPPER = `trap : TERM
 echo $$ >"$1/$2.pid.new" && mv "$1/$2.pid.new" "$1/$2.pid" || exit 1
 cd "$1/tree" || exit 1
 "$3" "$1/$2.sh" </dev/null
-echo $? >"$1/$2.exit.new" && mv "$1/$2.exit.new" "$1/$2.exit"
+code=$?
+mkdir -p "$1" && echo $code >"$1/$2.exit.new" && mv "$1/$2.exit.new" "$1/$2.exit"
 kill -KILL 0`;
 
 /** How a phase ended; null: it was killed before it could leave an exit code. */

@@ -17,9 +17,11 @@ import { buildProgram } from "../script/program.ts";
 import { selectFiles } from "../selection/selection.ts";
 import {
   type AttemptDirectory,
+  hasTree,
   readMainResult,
   readPid,
   removeAttemptDirectory,
+  restoreTree,
   writeMainResult,
 } from "./attempt-directory.ts";
 import { adoptGroup, killGroups, type ShellState, startGroup } from "./process-group.ts";
@@ -104,6 +106,7 @@ export class ShellExecution implements Execution {
     signal.throwIfAborted();
     const { tree } = this.#directory;
     const selection = selectFiles(wanted, tree);
+    if (!(await hasTree(this.#directory))) return { unmatched: selection.unmatched() };
     const accept = (path: string) => {
       signal.throwIfAborted();
       return selection.accept(path);
@@ -157,6 +160,7 @@ export class ShellExecution implements Execution {
   ): Promise<ExecutionResult> {
     if (this.#mustNotContinue()) return this.#detached ? CANCELED : result;
     try {
+      await restoreTree(this.#directory);
       await writeMainResult(this.#directory, result);
       const environment = { ...this.#environment, CI_JOB_STATUS: result.status };
       const program = buildProgram(this.#spec.job.afterScript);
