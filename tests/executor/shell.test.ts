@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createShellExecutor } from "../../src/executor/shell/shell-executor.ts";
-import { Bench, executorContract, type MakeExecutor, readLog } from "../contract/executor.ts";
+import { Bench, executorContract, type MakeExecutor, readLog, readUntil } from "../contract/executor.ts";
 import { scriptingContract } from "../contract/scripting.ts";
 import { CollectedFiles } from "../support/collected-files.ts";
 
@@ -14,14 +14,75 @@ const options = { image: () => null, ignoreTerm: "trap '' TERM" };
 executorContract("shell", make, options);
 scriptingContract("shell", make, options);
 
+/** Ids of the running processes with this word among their arguments. */
+function processesNaming(word: string): string[] {
+  return readdirSync("/proc").filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(word);
+    } catch {
+      return false;
+    }
+  });
+}
+
 describe("shell executor", () => {
   const bench = new Bench(make);
   beforeAll(() => bench.open(null));
   afterAll(() => bench.close());
   const never = () => new AbortController().signal;
 
+  /** Starts a process that has left the job's process group and session. */
+  const stray = (mark: string) =>
+    `setsid sh -c 'sleep 600; :' ${mark} & until pgrep -f "sleep 600; : ${mark}$"; do :; done`;
+
+  test.concurrent("processes that leave the process group end with their phase, by cancel and kill too", async () => {
+    const [main, after, canceled, killed] = [1, 2, 3, 4].map(() => `stray-${crypto.randomUUID()}`);
+    const spec = bench.spec({
+      script: [stray(main!)],
+      afterScript: [`pgrep -f ${main} | grep -v $$ || echo none; ${stray(after!)}`],
+    });
+    await using execution = await bench.executor.start(spec, never());
+    expect(await readLog(execution)).toContain("\nnone\n");
+    expect(await execution.result).toMatchObject({ status: "success", message: null });
+    expect([...processesNaming(main!), ...processesNaming(after!)]).toEqual([]);
+    for (const mark of [canceled!, killed!]) {
+      const stop = new AbortController();
+      const job = { script: [`${stray(mark)}; echo up; sleep 60`] };
+      await using running = await bench.executor.start(bench.spec(job), stop.signal);
+      await readUntil(running, "\nup\n");
+      expect(processesNaming(mark)).toHaveLength(1);
+      if (mark === canceled) stop.abort("cancel");
+      else running.kill();
+      expect(await running.result).toMatchObject({ status: "canceled" });
+      expect(processesNaming(mark)).toEqual([]);
+    }
+  });
+
+  test.concurrent("processes that leave the process group are found by the sweep", async () => {
+    const other = new Bench(make);
+    await other.open(null);
+    const mark = `stray-${crypto.randomUUID()}`;
+    const stop = new AbortController();
+    const execution = await other.executor.start(
+      other.spec({ script: [`${stray(mark)}; echo up; sleep 60`] }),
+      stop.signal,
+    );
+    await readUntil(execution, "\nup\n");
+    stop.abort("detach");
+    await execution.result;
+    expect(processesNaming(mark)).toHaveLength(1);
+    await (await other.reopen()).sweep(async () => false);
+    expect(processesNaming(mark)).toEqual([]);
+    await other.close();
+  });
+
   test.concurrent("a job that removes or replaces its own workspace has nothing to collect, and after_script runs", async () => {
-    const removals = ['rm -rf "$PWD"', "cd ..; rm -r tree; ln -s /etc tree", 'rm -rf "$(dirname "$PWD")"; exit 3'];
+    const removals = [
+      'rm -rf "$PWD"',
+      "cd ..; rm -r tree; ln -s /etc tree",
+      'rm -rf "$(dirname "$PWD")"; exit 3',
+    ];
     for (const removal of removals) {
       const spec = bench.spec({
         script: [removal],

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Running } from "../attempt/supervision.ts";
 import { type AttemptDirectory, fileError, type Phase, readExitCode, readPid } from "./attempt-directory.ts";
+import { killStrays, markerOf } from "./stray-processes.ts";
 
 const POLL_MS = 25;
 
@@ -24,7 +25,10 @@ kill -KILL 0`;
 /** How a phase ended; null: it was killed before it could leave an exit code. */
 export type ShellState = { exitCode: number | null };
 
-/** Starts a program in a session of its own, with exactly this environment; its output goes to the attempt's log. */
+/**
+ * Starts a program in a session of its own, with this environment and the phase's marker; its output goes to the
+ * attempt's log. `exit` settles when nothing of the phase runs any more.
+ */
 export async function startGroup(
   directory: AttemptDirectory,
   phase: Phase,
@@ -38,7 +42,7 @@ export async function startGroup(
     const child = spawn("/bin/sh", ["-c", WRAPPER, "sh", directory.path, phase, shell], {
       cwd: directory.tree,
       detached: true,
-      env: environment,
+      env: { ...environment, ...markerOf(directory, phase) },
       stdio: ["ignore", output, output],
     });
     const over = Promise.withResolvers<void>();
@@ -48,6 +52,7 @@ export async function startGroup(
       exit: over.promise.then(async () => {
         const exitCode = (await readExitCode(directory, phase)) ?? null;
         if (exitCode === null) signalGroup(child.pid, "SIGKILL");
+        await killStrays(directory, phase);
         return { exitCode };
       }),
       send: async (signal) =>
@@ -72,21 +77,26 @@ export function adoptGroup(
     for (;;) {
       const alive = isAlive();
       const exitCode = await readExitCode(directory, phase);
-      if (exitCode !== undefined) return { exitCode };
-      if (!alive || signal.aborted) return { exitCode: null };
+      if (signal.aborted) return { exitCode: exitCode ?? null };
+      if (exitCode !== undefined || !alive) {
+        await killStrays(directory, phase);
+        return { exitCode: exitCode ?? null };
+      }
       await Bun.sleep(POLL_MS);
     }
   };
   return { exit: watch(), send: async (name) => isAlive() && signalGroup(pid, name) };
 }
 
-/** Kills what an attempt left running, whichever phase; nothing when its pids belong to others by now. */
+/** Kills what an attempt left running, whichever phase, but nothing to which its pids belong by now. */
 export async function killGroups(directory: AttemptDirectory): Promise<void> {
   for (const phase of ["main", "after"] as const) {
     const pid = await readPid(directory, phase);
-    if (pid === undefined || !isWrapper(pid, directory)) continue;
-    signalGroup(pid, "SIGKILL");
-    while (isWrapper(pid, directory)) await Bun.sleep(POLL_MS);
+    if (pid !== undefined && isWrapper(pid, directory)) {
+      signalGroup(pid, "SIGKILL");
+      while (isWrapper(pid, directory)) await Bun.sleep(POLL_MS);
+    }
+    await killStrays(directory, phase);
   }
 }
 

@@ -33,7 +33,10 @@ const PASSED_ON = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR"];
 /** A directory without labels that is older than this was left half made. */
 const HALF_MADE_MS = 60_000;
 
-/** Runs each attempt on this host: no isolation, for machines without Docker and pipelines one trusts. */
+/**
+ * Runs each attempt on this host: no isolation, for machines without Docker and pipelines one trusts. What a job leaves
+ * running ends with it: its process group everywhere, what left that group on Linux alone.
+ */
 export function createShellExecutor(options: ShellExecutorOptions): Executor {
   const { instance, stateDir } = options;
   const inherited = pickInherited(options.environment);
