@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { access, constants, statfs } from "node:fs/promises";
 import type { Upkeep } from "./app/upkeep.ts";
 import type { Config } from "./config/config.ts";
 import { isOpenToOthers, makeStateDir } from "./config/state-dir.ts";
@@ -23,7 +23,17 @@ export function composeUpkeep(
       makeStateDir(stateDir);
       const { bavail, blocks, bsize } = await statfs(stateDir);
       const isPrivate = !isOpenToOthers(stateDir);
-      return { path: stateDir, freeBytes: bavail * bsize, totalBytes: blocks * bsize, isPrivate };
+      const isWritable = await access(stateDir, constants.W_OK).then(
+        () => true,
+        () => false,
+      );
+      return {
+        path: stateDir,
+        freeBytes: bavail * bsize,
+        totalBytes: blocks * bsize,
+        isPrivate,
+        isWritable,
+      };
     },
     async collectGarbage(kept, options, signal) {
       const { collectGarbage } = await import("./workspace/collect-garbage.ts");

@@ -1,4 +1,5 @@
 import { type CicdError, messageOf } from "../errors/cicd-error.ts";
+import type { Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 import type { DockerFacts, StateDirectoryFacts } from "./upkeep.ts";
 
@@ -29,12 +30,7 @@ export async function examine(app: App, options: { needsDocker: boolean }): Prom
       describeDocker,
       "start Docker, set DOCKER_HOST, or use --executor shell",
     ),
-    find(
-      "database",
-      async () => (await app.store()).describe(),
-      ({ kind, location, schemaVersion }) => ok("database", `${kind}, ${location}, schema ${schemaVersion}`),
-      "check --database and CICD_DATABASE_URL",
-    ),
+    find("database", () => askDatabase(app), describeDatabase, "check --database and CICD_DATABASE_URL"),
     find("state directory", () => upkeep.askStateDirectory(), describeState, "set CICD_STATE_DIR"),
     find("disk", () => upkeep.askStateDirectory(), describeDisk, "set CICD_STATE_DIR"),
   ]);
@@ -54,7 +50,26 @@ function describeDocker(facts: DockerFacts): Finding {
   return { name: "docker", status: "warn", detail, mend };
 }
 
-function describeState({ path, isPrivate }: StateDirectoryFacts): Finding {
+type DatabaseFacts = Awaited<ReturnType<Store["describe"]>> & { isReadOnly: boolean };
+
+async function askDatabase(app: App): Promise<DatabaseFacts> {
+  const store = await app.store();
+  await store.check();
+  return { ...(await store.describe()), isReadOnly: store.isReadOnly };
+}
+
+function describeDatabase({ kind, location, schemaVersion, isReadOnly }: DatabaseFacts): Finding {
+  const detail = `${kind}, ${location}, schema ${schemaVersion}`;
+  if (!isReadOnly) return ok("database", detail);
+  const mend = "free some space, or make the file and its directory writable";
+  return { name: "database", status: "fail", detail: `${detail}: it can only be read`, mend };
+}
+
+function describeState({ path, isPrivate, isWritable }: StateDirectoryFacts): Finding {
+  if (!isWritable) {
+    const mend = "make it writable, or set CICD_STATE_DIR to another directory";
+    return { name: "state directory", status: "fail", detail: `${path} cannot be written to`, mend };
+  }
   if (isPrivate) return ok("state directory", path);
   return {
     name: "state directory",

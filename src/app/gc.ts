@@ -29,7 +29,8 @@ const CACHE_MS = 24 * 60 * 60 * 1000;
 const FINISHED: RunStatus[] = [...TERMINAL_RUN_STATUSES];
 
 /**
- * Deletes the runs that retention lets go, then every file that no kept run names and nobody used lately. With `dryRun` it
+ * Removes every file that no kept run names and nobody used lately, then the runs that retention lets go: on a full disk
+ * removing files needs no space, and makes some for the database. With `dryRun` it
  * only says what it would do. The executors' leftovers are `recover`'s business.
  */
 export async function collectGarbage(
@@ -41,13 +42,13 @@ export async function collectGarbage(
   const store = await app.store();
   const now = app.now();
   const old = await findOldRuns(store, retention, now);
-  if (!options.dryRun) await store.deleteRuns(old.map((run) => run.id));
   const gone = new Set(old.map((run) => run.id));
   const kept = (await store.findRunDetails({})).filter(({ run }) => !gone.has(run.id));
   const { artifacts, expired } = findKeptArtifacts(kept, now);
   const cache = { olderThanMs: CACHE_MS, ...options };
   const { layerNames, ...files } = await app.upkeep.collectGarbage(artifacts, cache, signal);
   const removed = new Set(layerNames);
+  if (!options.dryRun && old.length > 0) await store.deleteRuns(old.map((run) => run.id));
   return {
     runs: old.map((run) => toRunSummaryJson(run, now)),
     expired: expired.filter(({ artifactLayer }) => removed.has(artifactLayer!)).length,

@@ -16,7 +16,8 @@ const UNFINISHED: RunStatus[] = ["pending", "running", "canceling", "manual"];
 /**
  * Ends the local runs of processes that are gone: what ran is failed as `worker_lost` (or canceled, where that was asked
  * for), the rest is canceled, what had finished stays as it is. Then, when a run was ended or `sweep` asks for it, removes
- * what dead attempts of this instance left in the executors. Cheap when there is nothing to do: one query. An engine that is away is
+ * what dead attempts of this instance left in the executors. Cheap when there is nothing to do: one query. Of a database that
+ * can only be read nothing is ended. An engine that is away is
  * left for another time unless `sweep` asks for it.
  */
 export async function recover(
@@ -24,6 +25,7 @@ export async function recover(
   options: { sweep: boolean; executors: ExecutorKind[] },
 ): Promise<RecoveryReport> {
   const store = await app.store();
+  if (store.isReadOnly && !options.sweep) return { ended: [], swept: null };
   const active = await store.findRuns({ statuses: UNFINISHED, mode: "local" });
   const orphans = active.filter(
     ({ owner, status }) => status !== "manual" && owner !== null && !app.isOwnerAlive(owner),

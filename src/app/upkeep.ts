@@ -27,6 +27,7 @@ export interface StateDirectoryFacts {
   path: string;
   freeBytes: number;
   totalBytes: number;
+  isWritable: boolean;
   /** Nobody but its owner may look into it. */
   isPrivate: boolean;
 }

@@ -17,6 +17,10 @@ import type {
  * STORE_SCHEMA_NEWER, STORE_FAILED, PERMISSION_DENIED or DISK_FULL, and then nothing of the call is stored.
  */
 export interface Store extends RunStore, QueueStore, LogStore, AsyncDisposable {
+  /** The database can only be read: whatever writes throws PERMISSION_DENIED or DISK_FULL. */
+  readonly isReadOnly: boolean;
+  /** For `doctor`: reads enough of the database to know that it is sound. Throws STORE_CORRUPT with what is wrong. */
+  check(): Promise<void>;
   /** For `doctor`: what and where it is, without secrets, and its schema version. */
   describe(): Promise<{ kind: "memory" | "sqlite" | "postgres"; location: string; schemaVersion: number }>;
   /**

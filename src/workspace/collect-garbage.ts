@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { CicdError } from "../errors/cicd-error.ts";
 import { measureUsage } from "./disk-usage.ts";
 import { lockFile } from "./file-lock.ts";
 import { hasErrno, ioError } from "./io-error.ts";
@@ -117,7 +118,7 @@ class Collector {
     return count;
   }
 
-  /** A clone that is being fetched into is left alone. */
+  /** A clone that is being fetched into is left alone, and one that cannot be locked on a full disk. */
   private async sweepClones(): Promise<number> {
     let count = 0;
     for (const name of await readdir(this.state.clones)) {
@@ -131,7 +132,9 @@ class Collector {
         if (await this.remove(path, this.options.olderThanMs)) count += 1;
       } catch (error) {
         this.signal.throwIfAborted();
-        if (!(error instanceof DOMException && error.name === "TimeoutError")) throw error;
+        const isHeld = error instanceof DOMException && error.name === "TimeoutError";
+        const isFull = error instanceof CicdError && error.code === "DISK_FULL";
+        if (!isHeld && !isFull) throw error;
       }
     }
     return count;

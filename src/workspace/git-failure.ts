@@ -4,7 +4,7 @@ import { DISK_FULL_HINT } from "./io-error.ts";
 
 /** From git's words (in English: LC_ALL=C) to a code; the first match counts. */
 const CODES: readonly [RegExp, ErrorCode, string?][] = [
-  [/No space left on device|Disk quota exceeded/, "DISK_FULL", DISK_FULL_HINT],
+  [/No space left on device|Disk quota exceeded|Out of diskspace/, "DISK_FULL", DISK_FULL_HINT],
   [
     /dubious ownership/,
     "GIT_FAILED",

@@ -98,7 +98,8 @@ function nextAct(random: Random, runId: string, leases: Lease[], step: number): 
   if (choice < 17) return (store) => store.renewLeases(leases, renewalMs);
   if (choice < 18)
     return (store) => store.execute(runId, { type: "retry", jobs: "failed", actor: "me", owner: null });
-  if (choice < 19) return (store) => store.execute(runId, { type: "play", jobs: [played], actor: "me", owner: null });
+  if (choice < 19)
+    return (store) => store.execute(runId, { type: "play", jobs: [played], actor: "me", owner: null });
   const type = random.chance(0.5) ? "request_cancel" : "request_stop";
   return (store) => store.execute(runId, { type, actor: "me" });
 }

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Store } from "../../src/run/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
@@ -93,13 +93,37 @@ describe("a SQLite store's file", () => {
     );
   });
 
-  test("that may not be written is a denied permission", async () => {
-    await (await openSqliteStore({ path }))[Symbol.asyncDispose]();
+  test("that may not be written can be read; one that may not be read is a denied permission", async () => {
+    const store = await openSqliteStore({ path });
+    await store.createRun(newRun("a", ONE_JOB));
+    await store[Symbol.asyncDispose]();
     chmodSync(dirname(dirname(path)), 0o755);
     chmodSync(dirname(path), 0o555);
-    chmodSync(path, 0o444);
-    expect(await inProcess("open-as-nobody")).toMatchObject({ code: "PERMISSION_DENIED" });
+    const readable = { isReadOnly: true, runs: ["a"], refused: "PERMISSION_DENIED" };
+    for (const mode of [0o666, 0o444]) {
+      chmodSync(path, mode);
+      expect(await inProcess("open-as-nobody")).toEqual(readable);
+    }
+    chmodSync(path, 0o600);
+    expect(await inProcess("open-as-nobody")).toEqual({ code: "PERMISSION_DENIED" });
     chmodSync(dirname(path), 0o755);
+  });
+
+  test("that may not be written is not read where that would leave out what a process that died had written", async () => {
+    await using store = await openSqliteStore({ path });
+    await store.createRun(newRun("a", ONE_JOB));
+    const copy = join(dirname(path), "crashed", "cicd.db");
+    mkdirSync(dirname(copy));
+    for (const end of ["", "-wal"]) copyFileSync(path + end, copy + end);
+    chmodSync(dirname(dirname(path)), 0o755);
+    chmodSync(dirname(path), 0o755);
+    for (const end of ["", "-wal"]) chmodSync(copy + end, 0o444);
+    chmodSync(dirname(copy), 0o555);
+    const original = path;
+    path = copy;
+    expect(await inProcess("open-as-nobody")).toEqual({ code: "PERMISSION_DENIED" });
+    path = original;
+    chmodSync(dirname(copy), 0o755);
   });
 
   test("that is damaged in the middle says so when that part is read", async () => {

@@ -5,7 +5,8 @@ import { newRun } from "./plans.ts";
 /**
  * A process of its own on a SQLite store: `bun store-process.ts MODE PATH NAME COUNT`. Prints one JSON line.
  * `open`: opens the store. `write`: makes COUNT runs, each with a log, and finishes them. `drive`: works off whatever is
- * queued until a run named `end` is there. `open-as-nobody`: opens without root's rights, prints the error's code.
+ * queued until a run named `end` is there. `open-as-nobody`: opens without root's rights, reads and tries to write. Prints the
+ * error's code.
  */
 const [mode, path, name, count] = process.argv.slice(2) as [string, string, string, string];
 
@@ -17,11 +18,15 @@ switch (mode) {
   }
   case "open-as-nobody": {
     if (process.getuid?.() === 0) process.setuid?.(65_534);
-    const error = await openSqliteStore({ path }).then(
-      () => undefined,
-      (thrown: { code: string; message: string }) => thrown,
-    );
-    print({ code: error?.code, message: error?.message });
+    try {
+      await using store = await openSqliteStore({ path });
+      const { isReadOnly } = store;
+      const runs = (await store.findRuns({})).map(({ id }) => id);
+      const refused = await store.createRun(newRun("new", ONE_JOB)).catch((thrown) => thrown.code);
+      print({ isReadOnly, runs, refused });
+    } catch (thrown) {
+      print({ code: (thrown as { code: string }).code });
+    }
     break;
   }
   case "write": {

@@ -93,6 +93,7 @@ test.each([
   ["fatal: couldn't find remote ref refs/heads/x", "GIT_REF_NOT_FOUND"],
   ["fatal: transport 'ext' not allowed", "GIT_URL_REFUSED"],
   ["error: unable to write file a: No space left on device", "DISK_FULL"],
+  ["error: file write error. Out of diskspace", "DISK_FULL"],
   ["fatal: detected dubious ownership in repository at '/x'", "GIT_FAILED"],
   ["", "GIT_FAILED"],
 ])("%p is %s", (words, code) => {

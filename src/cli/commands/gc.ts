@@ -30,16 +30,16 @@ export default defineCicdCommand({
   ].join("\n"),
   examples: ["cicd gc --dry-run", "cicd gc --keep-last 5 --older-than 7d"],
   async run({ flags, app, config, output, signal }) {
+    const dryRun = flags["dry-run"];
     const retention = {
       keepLast: flags["keep-last"] ?? DEFAULT_KEEP_LAST,
       olderThanMs: toMilliseconds(flags["older-than"] ?? DEFAULT_OLDER_THAN),
     };
-    const dryRun = flags["dry-run"];
+    const report = await collectGarbage(app, retention, { dryRun }, signal).catch(refuseFullDisk);
     const swept: RecoveryReport["swept"][] = [];
     for (const kind of dryRun ? [] : (["shell", "docker"] as const)) {
-      swept.push(await sweep(kind));
+      swept.push(await sweep(kind).catch(refuseFullDisk));
     }
-    const report = await collectGarbage(app, retention, { dryRun }, signal);
     if (output.json) await output.printJson({ dryRun, ...report, swept: addUp(swept) });
     else await output.out(renderGarbage(report, addUp(swept), dryRun));
     return undefined;
@@ -56,6 +56,15 @@ export default defineCicdCommand({
     }
   },
 });
+
+/** The usual hint would send people in a circle. */
+function refuseFullDisk(error: unknown): never {
+  if (!(error instanceof CicdError) || error.code !== "DISK_FULL") throw error;
+  throw new CicdError("DISK_FULL", error.message, {
+    hint: "what could be removed here is gone; free some space by other means",
+    cause: error,
+  });
+}
 
 function skipDocker(output: Output, error: CicdError): void {
   output.note(`Docker is left out: ${error.message}`);

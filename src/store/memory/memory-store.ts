@@ -50,6 +50,10 @@ export class MemoryStore implements Store {
     this.#now = now;
   }
 
+  readonly isReadOnly = false;
+
+  async check(): Promise<void> {}
+
   async describe() {
     return { kind: "memory" as const, location: "memory", schemaVersion: 1 };
   }

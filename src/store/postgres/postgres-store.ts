@@ -34,6 +34,13 @@ export class PostgresStore implements Store {
     this.#changes = changes;
   }
 
+  readonly isReadOnly = false;
+
+  /** That it answers: PostgreSQL itself watches over its files. */
+  async check(): Promise<void> {
+    await this.#view((session) => session.get("SELECT max(created_at) FROM runs"));
+  }
+
   async describe() {
     return { kind: "postgres" as const, location: this.#db.location, schemaVersion: SCHEMA_VERSION };
   }

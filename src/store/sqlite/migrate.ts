@@ -19,9 +19,14 @@ export async function refuseForeign(connection: SqliteConnection): Promise<void>
   await connection.read(() => schemaVersion(connection));
 }
 
+/** Whether it can be used as it is. Throws as `refuseForeign`. */
+export async function isCurrent(connection: SqliteConnection): Promise<boolean> {
+  return (await connection.read(() => schemaVersion(connection))) === SCHEMA_VERSION;
+}
+
 /** Brings the schema up to date, once, however many processes open the file at the same time. */
 export async function migrate(connection: SqliteConnection): Promise<void> {
-  if ((await connection.read(() => schemaVersion(connection))) === SCHEMA_VERSION) return;
+  if (await isCurrent(connection)) return;
   await connection.write("full", () => {
     for (let version = schemaVersion(connection); version < SCHEMA_VERSION; version += 1) {
       connection.script(MIGRATIONS[version]!);

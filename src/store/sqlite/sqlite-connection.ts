@@ -13,6 +13,12 @@ export class NeedsFullDurability extends Error {
   override readonly name = "NeedsFullDurability";
 }
 
+/** Why a database can only be read, and how to open it for writing, which throws while that holds. */
+export interface ReadOnly {
+  refusal: CicdError;
+  reopen: () => Database;
+}
+
 const MAX_STALE_RETRIES = 5;
 
 /**
@@ -21,16 +27,23 @@ const MAX_STALE_RETRIES = 5;
  */
 export class SqliteConnection implements Disposable {
   readonly path: string;
-  readonly #db: Database;
+  #db: Database;
   readonly #busyTimeoutMs: number;
   readonly #statements = new Map<string, Statement>();
   #durability: Durability = "normal";
   #closed = false;
+  #readOnly: ReadOnly | undefined;
 
-  constructor(db: Database, path: string, busyTimeoutMs: number) {
+  /** With `readOnly`, `db` can only be read, and writing first tries to open it anew. */
+  constructor(db: Database, path: string, busyTimeoutMs: number, readOnly?: ReadOnly) {
     this.#db = db;
     this.path = path;
     this.#busyTimeoutMs = busyTimeoutMs;
+    this.#readOnly = readOnly;
+  }
+
+  get isReadOnly(): boolean {
+    return this.#readOnly !== undefined;
   }
 
   all<Row>(sql: string, ...values: Value[]): Row[] {
@@ -74,6 +87,7 @@ export class SqliteConnection implements Disposable {
   write<T>(durability: Durability, body: () => T): Promise<T> {
     let wanted = durability;
     return this.#attempting(() => {
+      this.#becomeWritable();
       for (let stale = 0; ; ) {
         try {
           this.#setDurability(wanted);
@@ -88,6 +102,22 @@ export class SqliteConnection implements Disposable {
     });
   }
 
+  /** What kept the file from being written, such as a full disk, may be over. Throws the refusal otherwise. */
+  #becomeWritable(): void {
+    if (this.#readOnly === undefined) return;
+    const { refusal, reopen } = this.#readOnly;
+    let db: Database;
+    try {
+      db = reopen();
+    } catch {
+      throw refusal;
+    }
+    this.#close();
+    this.#db = db;
+    this.#readOnly = undefined;
+    this.#durability = "normal";
+  }
+
   get durability(): Durability {
     return this.#durability;
   }
@@ -100,6 +130,10 @@ export class SqliteConnection implements Disposable {
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#close();
+  }
+
+  #close(): void {
     for (const statement of this.#statements.values()) statement.finalize();
     this.#statements.clear();
     this.#db.close();

@@ -7,6 +7,7 @@ import { packLog } from "../log-codec.ts";
 import { changesNothing, FIRST_VERSION, refreshLease, StateCache } from "../state-cache.ts";
 import { PlanCache, StoredPlan } from "../stored-plan.ts";
 import { ChangePoll } from "./change-poll.ts";
+import { checkFile } from "./check-file.ts";
 import { createRun } from "./create-run.ts";
 import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
 import * as leases from "./leases.ts";
@@ -29,6 +30,14 @@ export class SqliteStore implements Store {
   constructor(db: SqliteConnection, pollMs: number) {
     this.#db = db;
     this.#changes = new ChangePoll(db, pollMs);
+  }
+
+  get isReadOnly(): boolean {
+    return this.#db.isReadOnly;
+  }
+
+  async check(): Promise<void> {
+    await this.#db.read(() => checkFile(this.#db));
   }
 
   async describe() {
