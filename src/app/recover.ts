@@ -62,7 +62,7 @@ async function endOrphan(store: Store, run: RunRecord): Promise<void> {
   for (const lease of await store.findExpiredLeases()) {
     if (lease.runId === run.id) await store.execute(run.id, { type: "reap", lease });
   }
-  await store.execute(run.id, { type: "request_cancel", actor: "recovery" });
+  await store.execute(run.id, { type: "request_cancel", actor: "recovery", owner: run.owner });
 }
 
 /** A local attempt lives while its process does; its lease may have run out while the machine slept. */

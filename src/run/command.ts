@@ -9,7 +9,8 @@ export type Command =
   | { type: "finish"; lease: Lease; outcome: Outcome }
   /** The lease has run out. */
   | { type: "reap"; lease: Lease }
-  | { type: "request_cancel"; actor: string }
+  /** With an owner: only while the run belongs to it. */
+  | { type: "request_cancel"; actor: string; owner?: Owner }
   /** Running jobs end by themselves, nothing more starts. */
   | { type: "request_stop"; actor: string }
   /**

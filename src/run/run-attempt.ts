@@ -114,11 +114,13 @@ async function execute(
     );
     return { outcome: { ...result, ...collected, ...EMPTY_LOG }, cleanUp };
   } catch (error) {
-    if (error instanceof LogLostError || isStoreFailure(error)) {
+    try {
+      if (error instanceof LogLostError || isStoreFailure(error)) throw error;
+      return { outcome: await machineFailure(attempt.log, { stop: signal, kill }, error), cleanUp };
+    } catch (fatal) {
       await cleanUp();
-      throw error;
+      throw fatal;
     }
-    return { outcome: await machineFailure(attempt.log, { stop: signal, kill }, error), cleanUp };
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

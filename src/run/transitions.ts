@@ -64,7 +64,7 @@ function applyTo(draft: Draft, command: Command): CommandResult {
     case "reap":
       return reap(draft, command.lease);
     case "request_cancel":
-      return requestCancel(draft, command.actor);
+      return requestCancel(draft, command.actor, command.owner);
     case "request_stop":
       return requestStop(draft, command.actor);
     case "retry":
@@ -138,7 +138,8 @@ function reap(draft: Draft, lease: Lease): CommandResult {
   return DONE;
 }
 
-function requestCancel(draft: Draft, actor: string): CommandResult {
+function requestCancel(draft: Draft, actor: string, owner: Owner | undefined): CommandResult {
+  if (owner !== undefined && !isSameProcess(draft.run.owner, owner)) return NOOP;
   if (TERMINAL_RUN_STATUSES.has(draft.run.status) || draft.run.cancelRequestedAt !== null) return NOOP;
   draft.setRun({ cancelRequestedAt: draft.now });
   draft.emit("run.cancel_requested", null, { actor });
@@ -189,11 +190,14 @@ function play(draft: Draft, names: string[], actor: string, owner: Owner | null)
 
 /** A run that neither ended nor waits for people is left to the process that drives it. */
 function isDrivenByAnother({ run }: Draft, owner: Owner | null): boolean {
-  const { owner: other, status } = run;
-  if (owner === null || TERMINAL_RUN_STATUSES.has(status) || status === "manual") return false;
-  return (
-    other?.pid !== owner.pid || other.processStart !== owner.processStart || other.bootId !== owner.bootId
-  );
+  if (owner === null || TERMINAL_RUN_STATUSES.has(run.status) || run.status === "manual") return false;
+  return !isSameProcess(run.owner, owner);
+}
+
+function isSameProcess(one: Owner | null, other: Owner): boolean {
+  const { machineId, bootId, pid, processStart } = other;
+  if (one?.machineId !== machineId || one.bootId !== bootId) return false;
+  return one.pid === pid && one.processStart === processStart;
 }
 
 function reopen(draft: Draft, jobs: JobRecord[], actor: string, owner: Owner | null): void {

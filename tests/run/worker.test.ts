@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { CicdError } from "../../src/errors/cicd-error.ts";
 import type { FakeIo } from "../../src/executor/fake/fake-engine.ts";
+import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { gate, Orchestra, states, until } from "../support/orchestra.ts";
 import { newRun, plannedJob, planOf } from "../support/plans.ts";
 
@@ -394,6 +396,31 @@ describe("a worker that comes back under the name of one that crashed", () => {
     const detail = (await orchestra.store.readRun(id))!;
     expect(detail.jobs[0]).toMatchObject({ state: "failed", failureReason: "worker_lost" });
     await worker[Symbol.asyncDispose]();
+    expect(orchestra.engine.containers.size).toBe(0);
+  });
+});
+
+describe("a job", () => {
+  test("is ended and cleaned up when its log cannot be stored", async () => {
+    class FullStore extends MemoryStore {
+      override async appendLog(): Promise<"stored"> {
+        throw new CicdError("DISK_FULL", "the disk is full");
+      }
+    }
+    const talkUntilStopped = async ({ print, signal }: FakeIo) => {
+      for (; !signal.aborted; await new Promise((resolve) => setTimeout(resolve, 5))) print("lost\n");
+      return 1;
+    };
+    await using orchestra = await Orchestra.open({
+      store: new FullStore(),
+      programs: { build: talkUntilStopped },
+    });
+    const { id } = await orchestra.store.createRun(newRun("r", planOf([build()])));
+    await using worker = orchestra.worker({ scope: { kind: "runs", runIds: [id] } });
+    const error = await worker.run(new AbortController().signal).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: "DISK_FULL" });
+    await worker[Symbol.asyncDispose]();
+    expect(orchestra.engine.started).toEqual(["build"]);
     expect(orchestra.engine.containers.size).toBe(0);
   });
 });

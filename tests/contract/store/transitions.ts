@@ -305,6 +305,19 @@ export function transitionContract(under: StoreUnderTest): void {
       ]);
     });
 
+    test("a cancel meant for one process's run passes by when another process has it", async () => {
+      const { store } = under;
+      const dead = { machineId: "m", bootId: "b", pid: 2, processStart: "3" };
+      await store.createRun(newRun("a", planOf([plannedJob("left"), plannedJob("right")]), { owner: dead }));
+      await started(store);
+      await store.setOwner("a", { ...dead, pid: 3 });
+      const cancel: Command = { type: "request_cancel", actor: "recovery", owner: dead };
+      expect(await kind("a", cancel)).toBe("noop");
+      expect((await detail(store, "a")).run).toMatchObject({ status: "running", cancelRequestedAt: null });
+      await store.setOwner("a", dead);
+      expect(await kind("a", cancel)).toBe("done");
+    });
+
     test("a run that another process drives is taken over neither by retry nor by play", async () => {
       const { store } = under;
       const deploy = plannedJob("deploy", { when: "manual", allowFailure: true });
