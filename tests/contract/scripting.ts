@@ -108,6 +108,26 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
       expect(log).toEndWith("\nsub\nfile\n");
     });
 
+    test.concurrent("names and link targets in layers may be long and need not be UTF-8", async () => {
+      const layer = bench.layer({ "ä ü/ö": "text\n" });
+      const long = "l".repeat(150);
+      const make = `cd "$1" && mkdir "$(printf 'd\\351')" $2 && cd "$(printf 'd\\351')" &&
+        echo byte > "$(printf 'f\\377\\376')" && echo long > ../$2/$2 && echo x > ../$2/run && chmod +x ../$2/run &&
+        ln -s "$(printf 'f\\377\\376')" "$(printf 'link\\374')" && ln -s ../$2/$2 link`;
+      const made = Bun.spawnSync(["sh", "-c", make, "sh", layer, long]);
+      expect(made.stderr.toString()).toBe("");
+      const script = [
+        "cat ?*/ö d*/link d*/link[!x]*",
+        "(cd d*; printf '%s\\n' *) | od -An -c | tr -d ' \n'; echo; readlink d*/link?* | od -An -c | tr -d ' \n'; test -x l*/run",
+      ];
+      for (const layers of [[layer], [layer, layer]]) {
+        const { log, result } = await bench.run({ script }, { layers });
+        expect(log).toContain("\ntext\nlong\nbyte\n");
+        expect(log).toContain("f377376\\nlink\\nlink374\\n\nf377376\\n");
+        expect(result).toMatchObject({ status: "success" });
+      }
+    });
+
     test.concurrent("a layer that is gone is the machine's fault: start throws and leaves nothing", async () => {
       const spec = bench.spec(
         { script: ["true"] },
@@ -198,7 +218,7 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
           const stop = new AbortController();
           const job = {
             script: ["echo up; sleep 60"],
-            afterScript: ["trap '' TERM; echo cleaning; sleep 60"],
+            afterScript: ["trap '' TERM; echo cleaning; sleep 600"],
           };
           await using execution = await bench.executor.start(bench.spec(job, { graceMs }), stop.signal);
           let log = "";
@@ -209,9 +229,7 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
           }
           return await execution.result;
         });
-        const began = performance.now();
         const [short, killed] = await Promise.all(jobs);
-        expect(performance.now() - began).toBeLessThan(20_000);
         expect(short).toMatchObject({ status: "canceled", exitCode: null });
         expect(short!.message).toBe("after_script ran longer than 500 ms and was stopped.");
         expect(killed).toEqual({

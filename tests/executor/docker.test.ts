@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { $ } from "bun";
 import { createDockerExecutor } from "../../src/executor/docker/docker-executor.ts";
@@ -192,6 +192,8 @@ describe("the workspace", () => {
       mkdirSync(directory, { recursive: true });
       writeFileSync(join(directory, `f${index}`), bytes);
     }
+    writeFileSync(Buffer.concat([Buffer.from(`${layer}/d0/`), Buffer.from([0xe9, 0xff])]), "");
+    symlinkSync(Buffer.from([0xfc, 0xfe]), join(layer, `link-${"l".repeat(150)}`));
     const place = {
       instance: bench.instance,
       stateDir: bench.stateDir,
@@ -199,9 +201,14 @@ describe("the workspace", () => {
       workspaceMode: "copy" as const,
     };
     await using executor = createDockerExecutor(place);
-    const script = ["find . -type f | wc -l; cat d*/* | wc -c"];
+    const script = [
+      "cat d0/$(printf '\\351\\377') && rm d0/$(printf '\\351\\377'); readlink link-* | od -An -b",
+      "find . -type f | wc -l; cat d*/* | wc -c",
+    ];
     await using execution = await executor.start(bench.spec({ script }, { layers: [layer] }), never());
-    expect(await readLog(execution)).toEndWith("\n3000\n60000000\n");
+    const log = await readLog(execution);
+    expect(log).toContain("\n 374 376 012\n");
+    expect(log).toEndWith("\n3000\n60000000\n");
     const sink = new CollectedFiles();
     await execution.collect({ paths: ["d1*/f1?"], exclude: [] }, sink, never());
     expect(Object.keys(sink.files).toSorted()).toEqual(Array.from({ length: 10 }, (_, n) => `d1${n}/f1${n}`));

@@ -17,7 +17,7 @@ export interface AfterMarker {
 
 export async function putMarker(engine: Engine, containerId: string, marker: AfterMarker): Promise<void> {
   const text = `${marker.result.status}\n${JSON.stringify(marker)}\n`;
-  const archive = await makeArchive([{ name: AFTER_MARKER.slice(1), mode: 0o644, text }]);
+  const archive = makeArchive([{ name: AFTER_MARKER.slice(1), mode: 0o644, text }]);
   const put = engine.docker.getContainer(containerId).putArchive(archive, { path: "/" });
   await ask(engine.host, "write into the container", put);
 }

@@ -20,7 +20,7 @@ export async function fillContainer(
   const isRoot = /^(|0|root)(:|$)/.test(facts.user);
   const open = isRoot || workspace.toCopy.length > 0 ? [] : [{ name: `${directory}/`, mode: 0o777 }];
   const files = [...open, ...launch.files];
-  if (files.length > 0) await putArchive(engine, containerId, await makeArchive(files), signal);
+  if (files.length > 0) await putArchive(engine, containerId, makeArchive(files), signal);
 }
 
 /** Throws IO_FAILED when a layer cannot be read. */
@@ -30,7 +30,7 @@ async function copyLayers(
   layers: LayerPath[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { tar, packed } = await packLayers(layers, WORKSPACE.slice(1));
+  const { tar, packed } = packLayers(layers, WORKSPACE.slice(1));
   const unreadable = new AbortController();
   packed.catch((error) => unreadable.abort(error));
   try {

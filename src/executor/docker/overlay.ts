@@ -7,13 +7,15 @@ const MAX_LAYERS = 400;
 
 /**
  * The `o=` of an overlay mount over as many layers, from the lowest up, as fit into one mount; `rest` are the others,
- * lowest first, which have to be copied in. `options` is undefined when not even the lowest layer can be mounted.
+ * lowest first, which have to be copied in. `options` is undefined when not even the lowest layer can be mounted. The
+ * kernel refuses a layer that is there twice; the upper one alone shows the same.
  */
 export function planOverlay(
-  layers: LayerPath[],
+  given: LayerPath[],
   upper: string,
   work: string,
 ): { options: string | undefined; rest: LayerPath[] } {
+  const layers = given.filter((layer, index) => given.lastIndexOf(layer) === index);
   const mountable = layers.findIndex((layer) => !canBeLower(layer));
   let count = Math.min(mountable === -1 ? layers.length : mountable, MAX_LAYERS);
   while (count > 0) {

@@ -79,7 +79,7 @@ async function overlayWorks(engine: Engine, instance: string, stateDir: string):
 
 async function importEmptyImage(engine: Engine, name: string, labels: Record<string, string>): Promise<void> {
   const changes = Object.entries(labels).map(([key, value]) => `LABEL ${key}=${value}`);
-  const root = await makeArchive([{ name: "workspace/", mode: 0o755 }]);
+  const root = makeArchive([{ name: "workspace/", mode: 0o755 }]);
   const answer = engine.docker.importImage(root as unknown as string, { repo: name, changes });
   for await (const _ of await ask(engine.host, "import an image", answer)) {
     // the answer's end says that it is done

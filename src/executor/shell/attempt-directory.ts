@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "n
 import { join } from "node:path";
 import { CicdError, messageOf } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, ExecutionResult } from "../../run/executor.ts";
+import { joinBytes } from "./join-bytes.ts";
 
 export type Phase = "main" | "after";
 
@@ -88,7 +89,7 @@ export async function removeAttemptDirectory(directory: AttemptDirectory): Promi
     await rm(directory.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   } catch (error) {
     if (!isErrno(error, "EACCES") && !isErrno(error, "EPERM")) throw fileError(error, "remove the workspace");
-    await makeWritable(directory.path);
+    await makeWritable(Buffer.from(directory.path));
     await rm(directory.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   }
 }
@@ -108,10 +109,11 @@ export function fileError(error: unknown, doing: string): CicdError {
   );
 }
 
-async function makeWritable(path: string): Promise<void> {
+async function makeWritable(path: Buffer): Promise<void> {
   if (!(await lstat(path)).isDirectory()) return;
   await chmod(path, 0o700);
-  await Promise.all((await readdir(path)).map((name) => makeWritable(join(path, name))));
+  const names = await readdir(path, { encoding: "buffer" });
+  await Promise.all(names.map((name) => makeWritable(joinBytes(path, name))));
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
