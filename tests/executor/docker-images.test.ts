@@ -83,7 +83,9 @@ test.concurrent("an image that does not exist is an image_pull_failure with Dock
   expect(result).toMatchObject({ status: "failed", exitCode: null, failureReason: "image_pull_failure" });
   expect(result.message).toMatch(/manifest.* unknown|not found/);
   expect(result.message).toContain("Check the image's name");
-  expect((await labelledObjects(bench.instance)).filter((name) => name.startsWith(spec.name))).toEqual([]);
+  expect(
+    (await labelledObjects(bench.instance)).filter((name) => `${name}-`.startsWith(`${spec.name}-`)),
+  ).toEqual([]);
 });
 
 test.concurrent("a pull that takes longer than the job may is a job_timeout, and nothing is left behind", async () => {
@@ -101,7 +103,9 @@ test.concurrent("a pull that takes longer than the job may is a job_timeout, and
     failureReason: "job_timeout",
   });
   expect(performance.now() - began).toBeWithin(1_400, 6_000);
-  expect((await labelledObjects(bench.instance)).filter((name) => name.startsWith(spec.name))).toEqual([]);
+  expect(
+    (await labelledObjects(bench.instance)).filter((name) => `${name}-`.startsWith(`${spec.name}-`)),
+  ).toEqual([]);
 });
 
 test.concurrent("a job that is aborted while its image is pulled is canceled, and the others get the image", async () => {

@@ -220,7 +220,7 @@ describe("a pull from a registry with a password", () => {
     await using executor = executorWith(login, proxy.host);
     await using execution = await executor.start(specOf(name, []), never);
     expect(await execution.result).toMatchObject({ status: "success" });
-    const pulls = proxy.requestLines().filter((line) => line.startsWith("POST /images/create"));
+    const pulls = proxy.requestLines().filter((line) => line.includes("fromImage"));
     expect(pulls).toEqual([`POST /images/create?fromImage=${encodeURIComponent(name)} HTTP/1.1`]);
     await execution[Symbol.asyncDispose]();
     await $`docker rmi ${name}`.quiet();
@@ -295,9 +295,9 @@ async function pull(
     result = await execution.result;
   }
   expectNoSecret(JSON.stringify([lines, result]));
-  expect((await labelledObjects(bench.instance)).filter((object) => object.startsWith(spec.name))).toEqual(
-    [],
-  );
+  expect(
+    (await labelledObjects(bench.instance)).filter((object) => `${object}-`.startsWith(`${spec.name}-`)),
+  ).toEqual([]);
   return { result, told: lines.join("\n") };
 }
 
