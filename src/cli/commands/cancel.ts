@@ -14,7 +14,8 @@ export default defineCicdCommand({
   examples: ["cicd cancel", "cicd cancel -p web --run 12", "cicd cancel -b main"],
   async run({ flags, app, config, output, signal }) {
     await recover(app, { sweep: false, executors: [] });
-    const options = { actor: config.actor, waitMs: config.graceMs + CLEAN_UP_MS };
+    // The job's grace, and as much again for its after_script.
+    const options = { actor: config.actor, waitMs: 2 * config.graceMs + CLEAN_UP_MS };
     const ended = await cancelRuns(app, toRunSelection(flags), options, signal);
     if (output.json) await output.printJson({ canceled: ended });
     else await output.out(renderEndedRuns(ended, "cancel", output.style.out));
