@@ -33,6 +33,16 @@ export function jobEnvironment(
   return { ...predefined, ...expandVariables(own, predefined) };
 }
 
+/** No environment can carry a value of 128 KiB; a message that long is not the pipeline's fault. */
+const MAX_MESSAGE_BYTES = 100_000;
+
+/** The text, or its beginning: at most `MAX_MESSAGE_BYTES` of UTF-8, no character cut in two. */
+function clip(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length <= MAX_MESSAGE_BYTES) return text;
+  return new TextDecoder().decode(bytes.subarray(0, MAX_MESSAGE_BYTES), { stream: true });
+}
+
 function predefinedVariables(
   job: PlannedJob,
   plan: Plan,
@@ -45,12 +55,12 @@ function predefinedVariables(
     CICD_ATTEMPT: String(context.attempt),
     CICD_EXECUTOR: context.executor,
     CI_COMMIT_BRANCH: branch,
-    CI_COMMIT_MESSAGE: commitMessage,
+    CI_COMMIT_MESSAGE: commitMessage && clip(commitMessage),
     CI_COMMIT_REF_NAME: branch ?? commit,
     CI_COMMIT_REF_SLUG: slug(branch ?? commit ?? ""),
     CI_COMMIT_SHA: commit,
     CI_COMMIT_SHORT_SHA: commit?.slice(0, 8) ?? null,
-    CI_COMMIT_TITLE: commitMessage?.split("\n", 1)[0] ?? null,
+    CI_COMMIT_TITLE: commitMessage && clip(commitMessage.split("\n", 1)[0]!),
     CI_JOB_ID: context.jobId,
     CI_JOB_IMAGE: job.image?.name ?? null,
     CI_JOB_NAME: job.name,

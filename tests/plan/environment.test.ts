@@ -31,6 +31,14 @@ function environment(
 }
 
 describe("the environment of a job", () => {
+  test("carries no more of a commit message than an environment can, whole characters of it", () => {
+    const variables = environment("{}", { context: { commitMessage: "é".repeat(200_000) } });
+    expect(variables.CI_COMMIT_MESSAGE).toBe("é".repeat(50_000));
+    expect(variables.CI_COMMIT_TITLE).toBe("é".repeat(50_000));
+    const odd = environment("{}", { context: { commitMessage: `x${"é".repeat(200_000)}` } });
+    expect(odd.CI_COMMIT_MESSAGE).toBe(`x${"é".repeat(49_999)}`);
+  });
+
   test("holds the predefined variables", () => {
     expect(environment("{}")).toEqual({
       CI: "true",
