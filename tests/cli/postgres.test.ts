@@ -34,3 +34,33 @@ test("with PostgreSQL a run in the background is seen, followed and canceled lik
   }
   await drop();
 }, 60_000);
+
+test("what PostgreSQL refuses is said with its own code, not as a fault of cicd", async () => {
+  const { url, drop } = await newSchema();
+  const changed = (change: (url: URL) => void) => {
+    const other = new URL(url);
+    change(other);
+    return other.href;
+  };
+  const refused = [
+    changed((other) => {
+      other.password = "wrong";
+    }),
+    changed((other) => {
+      other.pathname = "/no_such_database";
+    }),
+    changed((other) => {
+      other.searchParams.set("search_path", "no_such_schema");
+    }),
+  ];
+  {
+    await using sandbox = await Sandbox.open({ ".cicd-pipelines/web.yml": PIPELINE });
+    for (const database of refused) {
+      const { status, stderr } = await sandbox.cicd("list", "--database", database);
+      expect(stderr).toContain("[STORE_UNREACHABLE]");
+      expect(stderr).not.toContain("INTERNAL");
+      expect(status).toBe(3);
+    }
+  }
+  await drop();
+}, 60_000);

@@ -72,5 +72,10 @@ function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || error instanceof CicdError || !("code" in error)) return undefined;
   const { code } = error;
   if (typeof code !== "string") return undefined;
-  return error.name === "PostgresError" || CONNECTION_CODES.has(code) ? code : undefined;
+  return isFromServer(error) || CONNECTION_CODES.has(code) ? code : undefined;
+}
+
+/** By a field of the server's message: the name of the driver's error class does not outlive minification. */
+function isFromServer(error: Error): boolean {
+  return "severity_local" in error;
 }
