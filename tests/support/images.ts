@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { $ } from "bun";
@@ -17,8 +8,6 @@ import { $ } from "bun";
  * `cicd-test/<name>:1`, made when they are not there, and stay.
  */
 const RECIPES = {
-  /** busybox with every applet, as root. */
-  busybox: { fill: fillBusybox, changes: [] },
   /** The same for user 1000, who owns nothing. */
   user: { fill: fillBusybox, changes: ["USER 1000:1000"] },
   /** busybox and the host's bash. */
@@ -32,16 +21,22 @@ interface Recipe {
   changes: string[];
 }
 
-export type TestImage = keyof typeof RECIPES;
+/** `busybox`: busybox with every applet, as root. */
+export type TestImage = "busybox" | keyof typeof RECIPES;
 
 const made = new Map<TestImage, Promise<string>>();
 
 /** Returns the image's tag once it is there. */
 export function testImage(name: TestImage): Promise<string> {
   const tag = `cicd-test/${name}:1`;
-  const making = made.get(name) ?? makeImage(tag, RECIPES[name]).then(() => tag);
+  const making = made.get(name) ?? makeNamed(name, tag).then(() => tag);
   made.set(name, making);
   return making;
+}
+
+async function makeNamed(name: TestImage, tag: string): Promise<void> {
+  if (name === "busybox") await $`${join(import.meta.dir, "../../scripts/test-images")} busybox`.quiet();
+  else await makeImage(tag, RECIPES[name]);
 }
 
 async function makeImage(tag: string, { fill, changes }: Recipe): Promise<void> {
@@ -56,17 +51,14 @@ async function makeImage(tag: string, { fill, changes }: Recipe): Promise<void> 
   }
 }
 
+/** What `scripts/test-images` makes: the one recipe of the busybox image. */
 async function fillBusybox(root: string): Promise<void> {
-  const busybox = await findBusybox();
-  for (const directory of ["bin", "etc", "proc", "sys", "dev"]) mkdirSync(join(root, directory));
-  mkdirSync(join(root, "tmp"));
-  chmodSync(join(root, "tmp"), 0o1777);
-  copyFileSync(busybox, join(root, "bin/busybox"));
-  const applets = (await $`${busybox} --list`.text()).trim().split("\n");
-  for (const applet of applets.filter((name) => name !== "busybox"))
-    symlinkSync("busybox", join(root, "bin", applet));
-  writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n");
-  writeFileSync(join(root, "etc/secret"), "outside of the workspace\n");
+  const container = (await $`docker create ${await testImage("busybox")} true`.text()).trim();
+  try {
+    await $`docker export ${container} | tar -C ${root} -xf -`.quiet();
+  } finally {
+    await $`docker rm ${container}`.quiet();
+  }
 }
 
 async function fillBash(root: string): Promise<void> {
@@ -79,11 +71,11 @@ async function fillBash(root: string): Promise<void> {
 }
 
 async function fillStatic(root: string): Promise<void> {
-  copyFileSync(await findBusybox(), join(root, "app"));
-}
-
-async function findBusybox(): Promise<string> {
-  const path = "/bin/busybox";
-  if (!existsSync(path)) await $`apt-get install -y --no-install-recommends busybox-static`.quiet();
-  return path;
+  const base = mkdtempSync(join(tmpdir(), "cicd-image-"));
+  try {
+    await fillBusybox(base);
+    copyFileSync(join(base, "bin/busybox"), join(root, "app"));
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
 }
