@@ -16,11 +16,29 @@ export interface HashedTree {
   warnings: string[];
 }
 
+/** So often is a tree looked at in which files come and go (an editor's swap files, a build) before that is an error. */
+const LOOKS = 10;
+
+/** What git says of a file that is not any more what it was a moment ago. */
+const MOVED =
+  /^git (update-index|hash-object): .*(No such file or directory|Not a directory|[Ii]s a directory|beyond a symbolic link|does not exist|short read|file changed)/s;
+
 /**
  * The git tree of the working tree as it is: what git knows and what is new and not ignored, deletions honoured. Works
- * on a copy of the user's index and writes new objects to `objectDirectory`: nothing in the repository changes.
+ * on a copy of the user's index and writes new objects to `objectDirectory`: nothing in the repository changes. Files may
+ * come and go meanwhile: each is in the tree as it was found at some moment, or not at all.
  */
-export async function hashWorkingTree(
+export async function hashWorkingTree(...call: Parameters<typeof hashOnce>): Promise<HashedTree> {
+  for (let look = 1; ; look += 1) {
+    try {
+      return await hashOnce(...call);
+    } catch (error) {
+      if (look === LOOKS || !(error instanceof CicdError) || !MOVED.test(error.message)) throw error;
+    }
+  }
+}
+
+async function hashOnce(
   git: Git,
   state: StateDirectory,
   repository: LocalRepository & { topLevel: string },
@@ -111,7 +129,10 @@ async function readIndex(run: RunGit): Promise<Map<string, string>> {
   return new Map(records(stdout, "\0").map((line) => [line.slice(line.indexOf("\t") + 1), line.slice(0, 6)]));
 }
 
-/** Brings the copied index in line with the working tree: what is gone first, since a file may stand where a directory was. */
+/**
+ * Brings the copied index in line with the working tree: what is gone first, since a file may stand where a directory was.
+ * What goes after the status was read is left out (`--remove`).
+ */
 async function updateIndex(run: RunGit, status: WorkingTreeStatus): Promise<void> {
   if (status.deleted.length > 0)
     await run({
@@ -120,7 +141,10 @@ async function updateIndex(run: RunGit, status: WorkingTreeStatus): Promise<void
     });
   const present = [...status.changed, ...status.untracked];
   if (present.length > 0)
-    await run({ args: ["update-index", "--add", "--replace", "-z", "--stdin"], input: zeroEnded(present) });
+    await run({
+      args: ["update-index", "--add", "--replace", "--remove", "-z", "--stdin"],
+      input: zeroEnded(present),
+    });
 }
 
 /** Paths as git reads them with `-z`, byte for byte. */

@@ -90,6 +90,34 @@ test("a change inside the second in which the index was written is seen", async 
   }
 });
 
+test("files that come and go meanwhile are there or not, and no error", async () => {
+  await makeRepository(repo, { a: "1", b: "1", "c.bin": "1", ".gitattributes": "*.bin filter=pack\n" });
+  git(repo, "config", "filter.pack.clean", "cat");
+  // Swap files, a known file saved by renaming, a filtered one removed for a moment, a directory and a file in turns.
+  const writer = Bun.spawn(["sh", "-c", COMING_AND_GOING], { cwd: repo, stdout: "ignore", stderr: "ignore" });
+  try {
+    const trees = new Set<string>();
+    for (let round = 0; round < 40; round++) {
+      const { source, readFile } = await fixture.sources.open({ repo }, never);
+      expect(await readFile("a")).toBe("1");
+      trees.add(source.tree);
+    }
+    expect(trees.size).toBeGreaterThan(1);
+  } finally {
+    writer.kill();
+    await writer.exited;
+  }
+}, 60_000);
+
+const COMING_AND_GOING = `
+  while :; do
+    for n in 1 2 3 4 5 6 7 8 9; do echo $n > .swp$n; done
+    echo 1 > b~; mv b~ b; rm -f c.bin
+    echo x > turn; rm -f .swp1 .swp2 .swp3 .swp4 .swp5 .swp6 .swp7 .swp8 .swp9
+    echo 1 > c.bin; rm -f turn; mkdir turn; echo x > turn/x; rm -rf turn
+  done
+`;
+
 test("files become directories, directories files, and either links", async () => {
   await makeRepository(repo, { file: "f", "dir/a": "a", "dir/b": "b", "tree/a": "a", plain: "p" });
   unlinkSync(join(repo, "file"));
