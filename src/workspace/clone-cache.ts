@@ -75,11 +75,17 @@ class Clone {
     // A flat name: a branch `x` of yesterday would be in the way of today's `x/y`.
     const ref = `refs/tips/${shortHash(branch)}`;
     const depth = (await this.hasHistory()) ? [] : ["--depth=1"];
-    await this.fetch([...depth, "--no-tags"], [`+refs/heads/${branch}:${ref}`], signal);
+    const missing = (cause?: unknown) =>
+      new CicdError("GIT_REF_NOT_FOUND", `There is no branch ${branch} in ${this.url.key}.`, { cause });
+    try {
+      await this.fetch([...depth, "--no-tags"], [`+refs/heads/${branch}:${ref}`], signal);
+    } catch (error) {
+      throw error instanceof CicdError && error.code === "GIT_REF_NOT_FOUND" ? missing(error) : error;
+    }
     await this.remember(depth.length === 0, signal);
     const commit = await readCommit(this.git, { cwd: this.directory }, ref, signal);
     if (commit !== undefined) return commit;
-    throw new CicdError("GIT_REF_NOT_FOUND", `There is no branch ${branch} in ${this.url.key}.`);
+    throw missing();
   }
 
   async fetchRevision(revision: string, signal: AbortSignal): Promise<Commit> {

@@ -48,8 +48,10 @@ export async function resolveBranch(
     found.find((candidate) => candidate === `refs/heads/${branch}`) ??
     remotes.find((candidate) => candidate === `refs/remotes/origin/${branch}`) ??
     remotes[0];
-  if (ref === undefined) throw notFound(`There is no branch ${branch} in the repository.`);
-  return ref;
+  if (ref !== undefined) return ref;
+  const tagged = await readCommit(git, place, `refs/tags/${branch}`, signal);
+  const hint = tagged && `${branch} is a tag: use -c ${branch}`;
+  throw notFound(`There is no branch ${branch} in the repository.`, hint);
 }
 
 /** What `-c` names: `HEAD`, a hash or its prefix, a tag, a branch or a full ref, each with `~2` and `^1` after it. Throws GIT_REF_NOT_FOUND. */
@@ -103,6 +105,6 @@ async function describeCommit(git: Git, place: GitPlace, hash: string, signal: A
   return { hash: full, tree, title: message.split("\n", 1)[0] ?? "" };
 }
 
-function notFound(message: string): CicdError {
-  return new CicdError("GIT_REF_NOT_FOUND", message);
+function notFound(message: string, hint?: string): CicdError {
+  return new CicdError("GIT_REF_NOT_FOUND", message, hint === undefined ? {} : { hint });
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CicdError } from "../../src/errors/cicd-error.ts";
 import { isRefName } from "../../src/workspace/revision.ts";
 import {
   codeOf,
@@ -79,6 +80,26 @@ test.each([
   "a..b",
 ])("the commit %p is refused", async (commit) => {
   expect(await codeOf(fixture.sources.open({ repo, commit }, never))).toBe("GIT_REF_NOT_FOUND");
+});
+
+test("a branch that is not there is named, and one that is a tag points to -c", async () => {
+  git(repo, "tag", "v1.0");
+  git(repo, "tag", "-a", "v2.0", "-m", "two");
+  const fail = (request: { repo: string; branch: string }) =>
+    fixture.sources.open(request, never).catch((error: unknown) => error as CicdError);
+  for (const branch of ["v1.0", "v2.0"])
+    expect(await fail({ repo, branch })).toMatchObject({
+      code: "GIT_REF_NOT_FOUND",
+      message: `There is no branch ${branch} in the repository.`,
+      hint: `${branch} is a tag: use -c ${branch}`,
+    });
+  expect(await fail({ repo, branch: "gone" })).toMatchObject({ code: "GIT_REF_NOT_FOUND", hint: undefined });
+  const url = `file://${repo}`;
+  for (const branch of ["v1.0", "gone"])
+    expect(await fail({ repo: url, branch })).toMatchObject({
+      code: "GIT_REF_NOT_FOUND",
+      message: `There is no branch ${branch} in ${url}.`,
+    });
 });
 
 test("what is a branch name agrees with git", () => {
