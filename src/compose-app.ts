@@ -47,6 +47,7 @@ export function composeApp(config: Config, variables: Variables): App {
     get identity() {
       return identity();
     },
+    warn: (text) => void process.stderr.write(`warning: ${text}\n`),
     now: Date.now,
     newId,
     isOwnerAlive: (owner) => isOwnerAlive(owner, identity().owner),

@@ -1,5 +1,6 @@
-import { access, constants, statfs } from "node:fs/promises";
-import type { Upkeep } from "./app/upkeep.ts";
+import { existsSync } from "node:fs";
+import { access, constants, stat, statfs } from "node:fs/promises";
+import type { DiskFacts, Upkeep } from "./app/upkeep.ts";
 import type { Config } from "./config/config.ts";
 import { isOpenToOthers, makeStateDir } from "./config/state-dir.ts";
 import type { DockerConnection } from "./executor/docker/connection.ts";
@@ -21,25 +22,31 @@ export function composeUpkeep(
     async askStateDirectory() {
       const { stateDir } = config;
       makeStateDir(stateDir);
-      const { bavail, blocks, bsize } = await statfs(stateDir);
       const isPrivate = !isOpenToOthers(stateDir);
       const isWritable = await access(stateDir, constants.W_OK).then(
         () => true,
         () => false,
       );
-      return {
-        path: stateDir,
-        freeBytes: bavail * bsize,
-        totalBytes: blocks * bsize,
-        isPrivate,
-        isWritable,
-      };
+      return { path: stateDir, isPrivate, isWritable };
+    },
+    async askDisks() {
+      const { stateDir, database } = config;
+      makeStateDir(stateDir);
+      const state = await askDisk(stateDir);
+      if (database.kind !== "sqlite" || !existsSync(database.path)) return [state];
+      const [own, shared] = await Promise.all([stat(database.path), stat(stateDir)]);
+      return own.dev === shared.dev ? [state] : [state, await askDisk(database.path)];
     },
     async collectGarbage(kept, options, signal) {
       const { collectGarbage } = await import("./workspace/collect-garbage.ts");
       return collectGarbage(await parts.state(), kept, { ...options, now: Date.now() }, signal);
     },
   };
+}
+
+async function askDisk(path: string): Promise<DiskFacts> {
+  const { bavail, blocks, bsize } = await statfs(path);
+  return { path, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }
 
 export function dockerConnection({ docker }: Config): DockerConnection {

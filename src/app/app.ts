@@ -18,6 +18,8 @@ export interface App extends AsyncDisposable {
   files: Files;
   upkeep: Upkeep;
   identity: Identity;
+  /** Tells the user something that does not end the command: one sentence. */
+  warn(text: string): void;
   now: () => EpochMs;
   /** Unique, unguessable, `[a-z0-9]`, sortable by time. */
   newId: () => string;

@@ -1,7 +1,7 @@
 import { type CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { Store } from "../run/store.ts";
 import type { App } from "./app.ts";
-import type { DockerFacts, StateDirectoryFacts } from "./upkeep.ts";
+import type { DiskFacts, DockerFacts, StateDirectoryFacts } from "./upkeep.ts";
 
 /** One part of what cicd needs. `mend`: what to do about a warning or failure. */
 export interface Finding {
@@ -32,7 +32,7 @@ export async function examine(app: App, options: { needsDocker: boolean }): Prom
     ),
     find("database", () => askDatabase(app), describeDatabase, "check --database and CICD_DATABASE_URL"),
     find("state directory", () => upkeep.askStateDirectory(), describeState, "set CICD_STATE_DIR"),
-    find("disk", () => upkeep.askStateDirectory(), describeDisk, "set CICD_STATE_DIR"),
+    find("disk", () => upkeep.askDisks(), describeDisks, "set CICD_STATE_DIR"),
   ]);
   return findings.map((finding) =>
     finding.name === "docker" && finding.status === "fail" && !options.needsDocker
@@ -79,11 +79,14 @@ function describeState({ path, isPrivate, isWritable }: StateDirectoryFacts): Fi
   };
 }
 
-function describeDisk({ path, freeBytes, totalBytes }: StateDirectoryFacts): Finding {
+function describeDisks(disks: DiskFacts[]): Finding {
   const gib = (bytes: number) => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
-  const detail = `${gib(freeBytes)} of ${gib(totalBytes)} free at ${path}`;
-  if (freeBytes >= LITTLE_BYTES) return ok("disk", detail);
-  const status = freeBytes < TOO_LITTLE_BYTES ? "fail" : "warn";
+  const detail = disks
+    .map(({ path, freeBytes, totalBytes }) => `${gib(freeBytes)} of ${gib(totalBytes)} free at ${path}`)
+    .join(", ");
+  const leastBytes = Math.min(...disks.map(({ freeBytes }) => freeBytes));
+  if (leastBytes >= LITTLE_BYTES) return ok("disk", detail);
+  const status = leastBytes < TOO_LITTLE_BYTES ? "fail" : "warn";
   return {
     name: "disk",
     status,

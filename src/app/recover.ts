@@ -1,4 +1,5 @@
 import { CicdError } from "../errors/cicd-error.ts";
+import type { ErrorCode } from "../errors/codes.ts";
 import type { SweepResult } from "../run/executor.ts";
 import type { RunRecord, RunStatus } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
@@ -12,20 +13,36 @@ export interface RecoveryReport {
 }
 
 const UNFINISHED: RunStatus[] = ["pending", "running", "canceling", "manual"];
+const UNWRITABLE: ErrorCode[] = ["DISK_FULL", "PERMISSION_DENIED"];
 
 /**
  * Ends the local runs of processes that are gone: what ran is failed as `worker_lost` (or canceled, where that was asked
  * for), the rest is canceled, what had finished stays as it is. Then, when a run was ended or `sweep` asks for it, removes
  * what dead attempts of this instance left in the executors. Cheap when there is nothing to do: one query. Of a database that
- * can only be read nothing is ended. An engine that is away is
- * left for another time unless `sweep` asks for it.
+ * can only be read nothing is ended. Unless `sweep` asks for it, an engine that is away is left for another time, and a disk
+ * that cannot be written to (full, say) is warned about: runs can still be looked at.
  */
 export async function recover(
   app: App,
   options: { sweep: boolean; executors: ExecutorKind[] },
 ): Promise<RecoveryReport> {
   const store = await app.store();
-  if (store.isReadOnly && !options.sweep) return { ended: [], swept: null };
+  if (options.sweep) return endAndSweep(app, store, options);
+  if (store.isReadOnly) return { ended: [], swept: null };
+  try {
+    return await endAndSweep(app, store, options);
+  } catch (error) {
+    if (!(error instanceof CicdError) || !UNWRITABLE.includes(error.code)) throw error;
+    app.warn(`Runs whose process died still look unfinished: ${error.message} [${error.code}]`);
+    return { ended: [], swept: null };
+  }
+}
+
+async function endAndSweep(
+  app: App,
+  store: Store,
+  options: { sweep: boolean; executors: ExecutorKind[] },
+): Promise<RecoveryReport> {
   const active = await store.findRuns({ statuses: UNFINISHED, mode: "local" });
   const orphans = active.filter(
     ({ owner, status }) => status !== "manual" && owner !== null && !app.isOwnerAlive(owner),

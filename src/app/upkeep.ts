@@ -5,6 +5,8 @@ export interface Upkeep {
   /** Throws DOCKER_UNREACHABLE, DOCKER_FAILED. */
   askDocker(): Promise<DockerFacts>;
   askStateDirectory(): Promise<StateDirectoryFacts>;
+  /** The file system of the state directory and, where it is another one, that of the database's file. */
+  askDisks(): Promise<DiskFacts[]>;
   /** Removes (or counts) snapshots, layers, blobs and clones that nothing kept refers to. */
   collectGarbage(
     kept: KeptArtifacts,
@@ -25,11 +27,15 @@ export interface DockerFacts {
 
 export interface StateDirectoryFacts {
   path: string;
-  freeBytes: number;
-  totalBytes: number;
   isWritable: boolean;
   /** Nobody but its owner may look into it. */
   isPrivate: boolean;
+}
+
+export interface DiskFacts {
+  path: string;
+  freeBytes: number;
+  totalBytes: number;
 }
 
 export interface KeptArtifacts {

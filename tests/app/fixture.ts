@@ -56,6 +56,7 @@ export class AppFixture {
       askGit: () => Promise.reject(new Error("not asked here")),
       askDocker: () => Promise.reject(new Error("not asked here")),
       askStateDirectory: () => Promise.reject(new Error("not asked here")),
+      askDisks: () => Promise.reject(new Error("not asked here")),
       collectGarbage: async (kept) => {
         this.kept = kept;
         const layerNames = this.stored.filter((layer) => !kept.layers.has(layer));
@@ -64,6 +65,9 @@ export class AppFixture {
       },
     },
     identity: { instance: "test", owner: OWNER },
+    warn: (text) => {
+      throw new Error(text);
+    },
     now: () => this.now,
     newId: () => `id${++this.count}`,
     isOwnerAlive: () => true,

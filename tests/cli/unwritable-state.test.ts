@@ -1,13 +1,15 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync, utimesSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.ts";
 import { Sandbox } from "../support/sandbox.ts";
 
 const ONE = `
 name: one
 stages: [test]
+variables: { PAUSE: "0" }
 jobs:
-  unit: { stage: test, script: "echo hello" }
+  unit: { stage: test, script: "echo hello; sleep $PAUSE" }
 `;
 
 let sandbox: Sandbox;
@@ -64,6 +66,34 @@ test("on a full disk runs are still shown, and gc makes room and removes what it
   expect(await runNumbers()).toEqual([2]);
   const retry = await sandbox.cicd("retry", "--job", "unit");
   expect([retry.status, retry.stderr]).toEqual([0, expect.stringContaining("hello")]);
+}, 60_000);
+
+test("on a full disk a run whose process died is shown with a warning; doctor names the database's disk", async () => {
+  const database = join(state, "..", "elsewhere.db");
+  sandbox.environment.CICD_STATE_DIR = join(sandbox.directory, "roomy");
+  sandbox.environment.CICD_DATABASE_URL = `sqlite:${database}`;
+  const run = sandbox.start("run", "-q", "--var", "PAUSE=600");
+  const isSaid = async () =>
+    (await sandbox.cicd("logs", "-p", "one", "--job", "unit")).stdout.includes("hello\n");
+  expect(await eventually(isSaid)).toBe(true);
+  run.kill("SIGKILL");
+  await run.exited;
+  fillDisk();
+  const list = await sandbox.cicd("list");
+  expect([list.status, list.stdout]).toEqual([0, expect.stringContaining("running")]);
+  expect(list.stderr).toMatch(/^warning: .*\[DISK_FULL\]\n$/);
+  for (const command of ["report", "logs"]) {
+    // The one before has made some room by closing the database.
+    fillDisk();
+    const { status, stdout } = await sandbox.cicd(command, "-p", "one");
+    expect([command, status, stdout]).toEqual([command, 0, expect.stringMatching(/hello|#1 .*running/)]);
+  }
+  const doctor = await sandbox.cicd("doctor", "--json");
+  const disk = JSON.parse(doctor.stdout).findings.find(({ name }: { name: string }) => name === "disk");
+  expect([doctor.status, disk.status, disk.detail]).toEqual([3, "fail", expect.stringContaining(database)]);
+  Bun.spawnSync(["rm", join(sandbox.directory, "state", "fill")]);
+  const listed = await sandbox.cicd("list");
+  expect([listed.stderr, listed.stdout]).toEqual(["", expect.stringContaining("failed")]);
 }, 60_000);
 
 test("in a read-only state directory runs are still shown; doctor and what writes say what is wrong", async () => {
