@@ -3,10 +3,19 @@ import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
+import { eventually } from "./eventually.ts";
 
 /** A server for tests, and the URL of its superuser. */
 interface Server {
   url: string;
+}
+
+/** A server of its own for a test that takes it away. */
+interface OwnServer extends Server, AsyncDisposable {
+  /** Breaks every connection at once, as a crash does; returns when it is gone. */
+  crash(): Promise<void>;
+  /** Returns when it answers again. */
+  restart(): Promise<void>;
 }
 
 const shared = globalThis as { cicdTestPostgres?: Promise<Server> };
@@ -44,23 +53,31 @@ async function admin(url: string, statement: string): Promise<void> {
 
 async function startOrFind(): Promise<Server> {
   const given = process.env.CICD_TEST_DATABASE_URL;
-  return given === undefined || given === "" ? start() : { url: given };
+  return given === undefined || given === "" ? startServer() : { url: given };
 }
 
 /**
- * The shell that runs the server waits for the end of its standard input, which comes with the end of this process
- * however it ends; then it stops the server and removes its files.
+ * The shell that runs the server takes the words `crash` and `restart`, and waits for the end of its standard input,
+ * which comes with the end of this process however it ends; then it stops the server and removes its files.
  */
 const RUN_SERVER = `
-  "$1/postgres" -D "$2" -p "$3" -k "$2" -c listen_addresses=127.0.0.1 -c max_connections=200 >"$2/log" 2>&1 &
-  server=$!
-  read -r _
+  serve() {
+    "$1/postgres" -D "$2" -p "$3" -k "$2" -c listen_addresses=127.0.0.1 -c max_connections=200 >>"$2/log" 2>&1 &
+    server=$!
+  }
+  serve "$@"
+  while read -r word; do
+    case $word in
+      crash) kill -QUIT "$server" && wait "$server" ;;
+      restart) serve "$@" ;;
+    esac
+  done
   kill -INT "$server"
   wait "$server"
   rm -rf "$4"
 `;
 
-async function start(): Promise<Server> {
+export async function startServer(): Promise<OwnServer> {
   const programs = findPrograms();
   const directory = mkdtempSync(join(tmpdir(), "cicd-test-postgres-"));
   const data = join(directory, "data");
@@ -72,15 +89,41 @@ async function start(): Promise<Server> {
   const initdb = [`${programs}/initdb`, "-D", data, "-U", "cicd", "--pwfile", passwordFile];
   await succeed([...asUser, ...initdb, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]);
   const port = await freePort();
-  Bun.spawn([...asUser, "sh", "-c", RUN_SERVER, "sh", programs, data, String(port), directory], {
-    stdin: "pipe",
-    stdout: "ignore",
-    stderr: "ignore",
-    cwd: directory,
-  }).unref();
+  const shell = Bun.spawn(
+    [...asUser, "sh", "-c", RUN_SERVER, "sh", programs, data, String(port), directory],
+    {
+      stdin: "pipe",
+      stdout: "ignore",
+      stderr: "ignore",
+      cwd: directory,
+    },
+  );
+  shell.unref();
+  const say = async (word: string) => {
+    shell.stdin.write(`${word}\n`);
+    await shell.stdin.flush();
+  };
   const url = `postgres://cicd:${password}@127.0.0.1:${port}/postgres`;
   await reachable(url);
-  return { url };
+  return {
+    url,
+    async crash() {
+      await say("crash");
+      await eventually(() => admin(url, "SELECT 1").then(() => false, refuses));
+    },
+    async restart() {
+      await say("restart");
+      await reachable(url);
+    },
+    async [Symbol.asyncDispose]() {
+      await shell.stdin.end();
+      await shell.exited;
+    },
+  };
+}
+
+function refuses(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
 }
 
 function findPrograms(): string {

@@ -43,6 +43,14 @@ export async function claimJob(db: Session, claim: Claim): Promise<Claimed | und
   return assign(db, claim, job, version);
 }
 
+/** What an earlier call of the same claim, of which no answer came, has got: tokens are never used twice. */
+export function findLease(db: Session, claim: Claim): Promise<Lease | undefined> {
+  return db.get<Lease>(
+    `SELECT ${LEASE_COLUMNS} FROM attempts WHERE outcome IS NULL AND worker = $1 AND lease_token = $2`,
+    ...[claim.worker, claim.token],
+  );
+}
+
 async function assign(db: Session, claim: Claim, job: JobRecord, version: number): Promise<Claimed> {
   const number = job.attempt + 1;
   const now = await readNow(db);

@@ -1,16 +1,26 @@
 import type { LogChunk, LogSlice } from "../../run/store.ts";
-import { packLog } from "../log-codec.ts";
+import { type PackedChunk, packLog } from "../log-codec.ts";
 import { type LogChunkRow, sliceLog } from "../log-slice.ts";
 import type { Session } from "./postgres-connection.ts";
 import { isUniqueViolation } from "./postgres-errors.ts";
 
 /**
  * One statement. It waits for a finish of the attempt that is under way; of two that append at the same place one breaks
- * the unique key and finds a gap.
+ * the unique key and finds a gap. A
+ * repeated call takes the chunk for stored where the first one has left it.
  */
-export async function appendLog(db: Session, chunk: LogChunk): Promise<"stored" | "gap"> {
+export async function appendLog(
+  db: Session,
+  chunk: LogChunk,
+  isRepeated: boolean,
+): Promise<"stored" | "gap"> {
   if (chunk.bytes.length === 0) return appendNothing(db, chunk);
   const packed = packLog(chunk.bytes);
+  const answer = await insertChunk(db, chunk, packed);
+  return answer === "gap" && isRepeated && (await isStored(db, chunk, packed)) ? "stored" : answer;
+}
+
+async function insertChunk(db: Session, chunk: LogChunk, packed: PackedChunk): Promise<"stored" | "gap"> {
   try {
     const stored = await db.run(
       `WITH holder AS (
@@ -29,6 +39,15 @@ export async function appendLog(db: Session, chunk: LogChunk): Promise<"stored" 
     if (isUniqueViolation(error)) return "gap";
     throw error;
   }
+}
+
+async function isStored(db: Session, chunk: LogChunk, packed: PackedChunk): Promise<boolean> {
+  const row = await db.get(
+    `SELECT 1 FROM log_chunks JOIN attempts ON attempts.id = attempt_id
+     WHERE job_id = $1 AND number = $2 AND byte_offset = $3 AND byte_length = $4 AND bytes = $5`,
+    ...[chunk.jobId, chunk.attempt, chunk.offset, chunk.bytes.length, packed.bytes],
+  );
+  return row !== undefined;
 }
 
 export async function readLog(

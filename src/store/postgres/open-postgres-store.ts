@@ -10,13 +10,16 @@ export interface PostgresOptions {
   url: string;
   /** Connections at most, besides the one that listens. */
   maxConnections?: number;
-  /** How long reads go on trying while the database is away. */
+  /** How long reads, and writes that bear it, go on trying while the database is away. */
   patienceMs?: number;
   /** Off: changes of other processes are seen by polling only. */
   notifications?: boolean;
   /** How often a watcher polls. */
   pollMs?: number;
 }
+
+/** Added to the pause of whoever tries again, so it is short. */
+const LONGEST_RECONNECT_MS = 1_000;
 
 /** 64-bit integers as numbers: everything counted here stays below 2^53. */
 const INT8 = { to: 20, from: [20], parse: Number, serialize: String };
@@ -34,7 +37,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
       types: { int8: INT8 },
       fetch_types: false,
       connect_timeout: 10,
-      backoff: (failures: number) => pauseMs(failures) / 1000,
+      backoff: (failures: number) => Math.min(pauseMs(failures), LONGEST_RECONNECT_MS) / 1000,
       onnotice: () => {},
       connection: {
         application_name: "cicd",
@@ -46,7 +49,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
   const connection = new PostgresConnection(
     connect(options.maxConnections ?? 10) as never,
     location,
-    options.patienceMs ?? 10_000,
+    options.patienceMs ?? 20_000,
   );
   try {
     await migrate(connection);

@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { StaleRows } from "../stale-rows.ts";
-import { isTransient, isUnreachable, toStoreError } from "./postgres-errors.ts";
+import { endsConnection, isRefused, isTransient, isUnreachable, toStoreError } from "./postgres-errors.ts";
 
 export type Value = string | number | boolean | null | Uint8Array;
 
@@ -29,7 +29,22 @@ export function pauseMs(failures: number): number {
   return Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
 }
 
-/** A pool of connections to one database. Reads are tried again while it is away, writes are not. */
+/**
+ * Whether a write is tried again while the database is away. `refused`: only where certainly nothing of it was carried
+ * out. `any`: also where its connection broke, so it must bear being carried out twice.
+ */
+export type Repeat = "never" | "refused" | "any";
+
+const MAY_REPEAT: Record<Repeat, (error: unknown) => boolean> = {
+  never: () => false,
+  refused: isRefused,
+  any: isUnreachable,
+};
+
+/** `isRepeated`: an earlier call may have been carried out without an answer. */
+type Write<T> = (session: Session, isRepeated: boolean) => Promise<T>;
+
+/** A pool of connections to one database. Reads, and writes that allow it, are tried again while it is away. */
 export class PostgresConnection implements AsyncDisposable {
   /** Host, port and database: nothing secret. */
   readonly location: string;
@@ -45,41 +60,22 @@ export class PostgresConnection implements AsyncDisposable {
 
   /** One reading statement after another; or, with `consistent`, all on one view of the database. */
   async read<T>(body: (session: Session) => Promise<T>, options: { consistent?: boolean } = {}): Promise<T> {
-    const deadline = performance.now() + this.#patienceMs;
-    for (let failures = 0; ; failures += 1) {
-      try {
-        if (options.consistent !== true) return await body(sessionOf(this.#pool));
-        return await this.#begin("isolation level repeatable read read only", body);
-      } catch (error) {
-        const isOver = this.#closing.signal.aborted || performance.now() >= deadline;
-        if (isOver || !isUnreachable(error)) throw this.#coded(error);
-      }
-      await Bun.sleep(pauseMs(failures));
-    }
+    return this.#patiently(isUnreachable, () => {
+      if (options.consistent !== true) return body(sessionOf(this.#pool));
+      return this.#begin("isolation level repeatable read read only", body);
+    });
   }
 
   /** A transaction; what `body` throws undoes everything. It may run more than once. */
-  async write<T>(body: (session: Session) => Promise<T>): Promise<T> {
-    for (let failures = 0; ; failures += 1) {
-      try {
-        return await this.#begin("", body);
-      } catch (error) {
-        const mayRetry = error instanceof StaleRows || isTransient(error);
-        if (!mayRetry) throw this.#coded(error);
-        if (failures >= MAX_RETRIES)
-          throw new CicdError("STORE_BUSY", "The rows kept changing.", { cause: error });
-      }
-      await Bun.sleep(Math.random() * 5 * 2 ** failures);
-    }
+  async write<T>(body: Write<T>, repeat: Repeat = "never"): Promise<T> {
+    return this.#patiently(MAY_REPEAT[repeat], (isRepeated) =>
+      this.#undisturbed((session) => body(session, isRepeated)),
+    );
   }
 
   /** One writing statement, which is a transaction of its own. */
-  async writeOne<T>(body: (session: Session) => Promise<T>): Promise<T> {
-    try {
-      return await body(sessionOf(this.#pool));
-    } catch (error) {
-      throw this.#coded(error);
-    }
+  async writeOne<T>(body: Write<T>, repeat: Repeat = "never"): Promise<T> {
+    return this.#patiently(MAY_REPEAT[repeat], (isRepeated) => body(sessionOf(this.#pool), isRepeated));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -87,8 +83,41 @@ export class PostgresConnection implements AsyncDisposable {
     await this.#pool.end({ timeout: 1 });
   }
 
+  /** Tries again after errors of which `mayRepeat` is true, until patience is over; what it throws is coded. */
+  async #patiently<T>(
+    mayRepeat: (error: unknown) => boolean,
+    act: (isRepeated: boolean) => Promise<T>,
+  ): Promise<T> {
+    const deadline = performance.now() + this.#patienceMs;
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await act(failures > 0);
+      } catch (error) {
+        const isOver = this.#closing.signal.aborted || performance.now() >= deadline;
+        if (isOver || !mayRepeat(error)) throw this.#coded(error);
+      }
+      await Bun.sleep(Math.min(pauseMs(failures), Math.max(0, deadline - performance.now())));
+    }
+  }
+
+  /** A transaction, anew where others changed what it had read. */
+  async #undisturbed<T>(body: (session: Session) => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await this.#begin("", body);
+      } catch (error) {
+        if (!(error instanceof StaleRows) && !isTransient(error)) throw error;
+        if (failures >= MAX_RETRIES)
+          throw new CicdError("STORE_BUSY", "The rows kept changing.", { cause: error });
+      }
+      await Bun.sleep(Math.random() * 5 * 2 ** failures);
+    }
+  }
+
   #begin<T>(options: string, body: (session: Session) => Promise<T>): Promise<T> {
-    return this.#pool.begin(options, (transaction) => body(sessionOf(transaction))) as Promise<T>;
+    return this.#pool.begin(options, (transaction) =>
+      body(sessionOf(transaction)).catch(leaveToClosing),
+    ) as Promise<T>;
   }
 
   #coded(error: unknown): unknown {
@@ -96,6 +125,15 @@ export class PostgresConnection implements AsyncDisposable {
       return new CicdError("STORE_UNREACHABLE", `The database is closed: ${this.location}`);
     return toStoreError(error, this.location);
   }
+}
+
+/**
+ * The driver would send a rollback into the closed connection, and fail where nobody can catch it. It rejects the
+ * transaction by itself once the connection is closed.
+ */
+function leaveToClosing(error: unknown): Promise<never> {
+  if (endsConnection(error)) return new Promise(() => {});
+  throw error;
 }
 
 function sessionOf(sql: Pick<Sql, "unsafe">): Session {

@@ -51,6 +51,18 @@ export function isUnreachable(error: unknown): boolean {
   return code !== undefined && toCode(code) === "STORE_UNREACHABLE" && !/^(28|3D|3F)/.test(code);
 }
 
+/** Not even a connection came about, so nothing of a write was carried out. */
+export function isRefused(error: unknown): boolean {
+  return ["ECONNREFUSED", "57P03"].includes(codeOf(error) ?? "");
+}
+
+/** The connection it came from is closed, or closes now. */
+export function endsConnection(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === undefined) return false;
+  return CONNECTION_CODES.has(code) || ["FATAL", "PANIC"].includes(severityOf(error));
+}
+
 export function isUniqueViolation(error: unknown): boolean {
   return codeOf(error) === "23505";
 }
@@ -73,6 +85,10 @@ function codeOf(error: unknown): string | undefined {
   const { code } = error;
   if (typeof code !== "string") return undefined;
   return isFromServer(error) || CONNECTION_CODES.has(code) ? code : undefined;
+}
+
+function severityOf(error: unknown): string {
+  return error instanceof Error && "severity" in error ? String(error.severity) : "";
 }
 
 /** By a field of the server's message: the name of the driver's error class does not outlive minification. */

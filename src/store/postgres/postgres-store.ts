@@ -52,7 +52,7 @@ export class PostgresStore implements Store {
   async createRun(input: NewRun): Promise<RunRecord> {
     const plan = StoredPlan.of(input.plan);
     const kept = structuredClone(input);
-    const state = await this.#db.write((session) => createRun(session, kept, plan));
+    const state = await this.#db.write((session) => createRun(session, kept, plan), "refused");
     this.#plans.add(plan);
     this.#states.put(FIRST_VERSION, state);
     this.#changes.emit();
@@ -83,7 +83,10 @@ export class PostgresStore implements Store {
   }
 
   async execute(runId: string, command: Command): Promise<CommandResult | undefined> {
-    const done = await this.#db.write((session) => this.#execute(session, runId, command));
+    const done = await this.#db.write(
+      (session) => this.#execute(session, runId, command),
+      isIdempotent(command) ? "any" : "refused",
+    );
     if (done?.version !== undefined) {
       this.#states.advance(runId, done.version, done.changes);
       this.#changes.emit();
@@ -96,11 +99,13 @@ export class PostgresStore implements Store {
   }
 
   async setOwner(runId: string, owner: Owner): Promise<void> {
-    await this.#db.writeOne((session) =>
-      session.run(
-        "UPDATE runs SET owner = $2, version = version + 1 WHERE id = $1",
-        ...[runId, JSON.stringify(owner)],
-      ),
+    await this.#db.writeOne(
+      (session) =>
+        session.run(
+          "UPDATE runs SET owner = $2, version = version + 1 WHERE id = $1",
+          ...[runId, JSON.stringify(owner)],
+        ),
+      "any",
     );
     this.#changes.emit();
   }
@@ -116,14 +121,19 @@ export class PostgresStore implements Store {
   }
 
   async claimJob(claim: leases.Claim): Promise<Lease | undefined> {
-    const claimed = await this.#db.write((session) => leases.claimJob(session, claim));
+    const claimed = await this.#db.write(async (session, isRepeated) => {
+      const held = isRepeated ? await leases.findLease(session, claim) : undefined;
+      return held ?? leases.claimJob(session, claim);
+    }, "any");
     if (claimed === undefined) return undefined;
+    if ("token" in claimed) return claimed;
     const { lease, version, job, attempt } = claimed;
     this.#states.advance(lease.runId, version, { run: null, jobs: [job], attempts: [attempt] });
     this.#changes.emit();
     return lease;
   }
 
+  /** Not repeated here: the next heartbeat does that, and the holder counts from when it asked. */
   async renewLeases(held: Lease[], leaseMs: number) {
     if (held.length === 0) return [];
     return this.#db.writeOne((session) => leases.renewLeases(session, held, leaseMs));
@@ -147,7 +157,10 @@ export class PostgresStore implements Store {
   }
 
   async appendLog(chunk: LogChunk): Promise<"stored" | "gap"> {
-    const answer = await this.#db.writeOne((session) => appendLog(session, chunk));
+    const answer = await this.#db.writeOne(
+      (session, isRepeated) => appendLog(session, chunk, isRepeated),
+      "any",
+    );
     if (answer === "stored") this.#changes.emit();
     return answer;
   }
@@ -197,4 +210,9 @@ export class PostgresStore implements Store {
     this.#states.put(version, state);
     return state;
   }
+}
+
+/** Carried out twice, it changes as much as once. A job that was retried may have failed again meanwhile. */
+function isIdempotent(command: Command): boolean {
+  return command.type !== "retry" && command.type !== "play";
 }
