@@ -14,7 +14,9 @@ import type {
 /**
  * The store contract. Three adapters (memory for the orchestrator's own tests, SQLite, PostgreSQL) pass one contract
  * test. Every method is atomic. They throw `CicdError` STORE_UNREACHABLE, STORE_BUSY, STORE_CORRUPT,
- * STORE_SCHEMA_NEWER, STORE_FAILED, PERMISSION_DENIED or DISK_FULL, and then nothing of the call is stored.
+ * STORE_SCHEMA_NEWER, STORE_FAILED, PERMISSION_DENIED or DISK_FULL, and then nothing of the call is stored; only after
+ * STORE_UNREACHABLE that is not known: the server may have carried out what it could not answer. Such a call may be
+ * repeated: every one that changes something is recognised by its id, token or offset.
  */
 export interface Store extends RunStore, QueueStore, LogStore, AsyncDisposable {
   /** The database can only be read: whatever writes throws PERMISSION_DENIED or DISK_FULL. */
