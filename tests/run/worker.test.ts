@@ -1,10 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import { CicdError } from "../../src/errors/cicd-error.ts";
 import type { FakeIo } from "../../src/executor/fake/fake-engine.ts";
+import type { Artifacts } from "../../src/pipeline/pipeline.ts";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { gate, Orchestra, states, until } from "../support/orchestra.ts";
 import { newRun, plannedJob, planOf } from "../support/plans.ts";
 
+const artifactsOf = (path: string, when: Artifacts["when"]): Artifacts => ({
+  paths: [path],
+  exclude: [],
+  when,
+  name: undefined,
+  expireInMs: undefined,
+});
 const build = (change = {}) => plannedJob("build", change);
 const inTest = (name: string, change = {}) => plannedJob(name, { stage: "test", stageIndex: 1, ...change });
 
@@ -141,13 +149,7 @@ describe("the worker", () => {
   });
 
   test("cancel ends the collection of artifacts, and what was not recorded yet is canceled", async () => {
-    const artifacts = {
-      paths: ["out/"],
-      exclude: [],
-      when: "on_success" as const,
-      name: undefined,
-      expireInMs: undefined,
-    };
+    const artifacts = artifactsOf("out/", "on_success");
     await using orchestra = await Orchestra.open();
     const executor = orchestra.executor();
     const collecting = gate();
@@ -169,13 +171,7 @@ describe("the worker", () => {
   });
 
   test("hands artifacts to the jobs that take them, and only to those", async () => {
-    const artifacts = {
-      paths: ["out/"],
-      exclude: [],
-      when: "on_success" as const,
-      name: undefined,
-      expireInMs: undefined,
-    };
+    const artifacts = artifactsOf("out/", "on_success");
     await using orchestra = await Orchestra.open({ files: { source: "from the tree\n" } });
     const detail = await orchestra.run(
       planOf([
@@ -195,13 +191,7 @@ describe("the worker", () => {
   });
 
   test("warns about an artifact path that matches nothing, as GitLab does", async () => {
-    const artifacts = {
-      paths: ["gone/*"],
-      exclude: [],
-      when: "always" as const,
-      name: undefined,
-      expireInMs: undefined,
-    };
+    const artifacts = artifactsOf("gone/*", "always");
     await using orchestra = await Orchestra.open();
     const detail = await orchestra.run(planOf([build({ artifacts })]));
     expect(detail.run.status).toBe("success");
