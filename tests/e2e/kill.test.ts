@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Random } from "../support/random.ts";
 import { docker, finish, Sandbox } from "../support/sandbox.ts";
 
-const KILLS = 20;
+const KILLS = 100;
 const LANES = 4;
 
 const PIPELINE = `
