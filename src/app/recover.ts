@@ -55,8 +55,9 @@ async function endAndSweep(
   for (const kind of kinds) {
     const isAsked = options.sweep && options.executors.includes(kind);
     const result = await sweep(app, store, kind).catch((error: unknown) => {
-      if (!isAsked && error instanceof CicdError && error.code === "DOCKER_UNREACHABLE") return undefined;
-      throw error;
+      if (isAsked || !(error instanceof CicdError) || !error.code.startsWith("DOCKER_")) throw error;
+      if (error.code !== "DOCKER_UNREACHABLE") app.warn(`Not everything could be removed: ${error.message}`);
+      return undefined;
     });
     if (result === undefined) continue;
     swept.containers += result.containers;

@@ -3,8 +3,13 @@ import type { Engine } from "./connection.ts";
 import { ask, askLeniently } from "./engine-error.ts";
 import { instanceFilter, readAttemptLabels, readProbeTime } from "./labels.ts";
 import { removeContainer } from "./removal.ts";
-import { removeVolume } from "./workspace-volumes.ts";
+import { isInUse, removeVolume } from "./workspace-volumes.ts";
 
+/**
+ * The engine may still be making what a process asked for just before it died: after a round that found something, it is
+ * looked once more.
+ */
+const ROUNDS = 5;
 /** A probe takes a second; what is older was left by a process that died. */
 const PROBE_MS = 60_000;
 
@@ -19,8 +24,15 @@ export async function sweepInstance(
   now: number,
 ): Promise<SweepResult> {
   const isDead = rememberVerdicts(isLive, now);
-  const containers = await sweepContainers(engine, instance, isDead);
-  const volumes = await sweepVolumes(engine, instance, isDead);
+  let containers = 0;
+  let volumes = 0;
+  for (let round = 1; round <= ROUNDS; round++) {
+    const removed = await sweepContainers(engine, instance, isDead);
+    const { gone, busy } = await sweepVolumes(engine, instance, isDead, round === ROUNDS);
+    containers += removed;
+    volumes += gone;
+    if (removed + gone + busy === 0) break;
+  }
   const networks = await sweepNetworks(engine, instance, isDead);
   await sweepProbeImages(engine, instance, now);
   return { containers, networks, volumes, directories: 0 };
@@ -55,16 +67,29 @@ async function sweepContainers(engine: Engine, instance: string, isDead: IsDead)
   );
 }
 
-async function sweepVolumes(engine: Engine, instance: string, isDead: IsDead): Promise<number> {
+/** `busy`: volumes of containers that have come up since; in the last round they are an error. */
+async function sweepVolumes(
+  engine: Engine,
+  instance: string,
+  isDead: IsDead,
+  isLast: boolean,
+): Promise<{ gone: number; busy: number }> {
   const { Volumes } = await ask(
     engine.host,
     "list the volumes",
     engine.docker.listVolumes({ filters: instanceFilter(instance) }),
   );
-  return await removeDead(
-    (Volumes ?? []).map(({ Name, Labels }) => ({ labels: Labels, remove: () => removeVolume(engine, Name) })),
-    isDead,
-  );
+  let busy = 0;
+  const remove = async (name: string) => {
+    try {
+      await removeVolume(engine, name);
+    } catch (error) {
+      if (isLast || !isInUse(error)) throw error;
+      busy += 1;
+    }
+  };
+  const all = (Volumes ?? []).map(({ Name, Labels }) => ({ labels: Labels, remove: () => remove(Name) }));
+  return { gone: (await removeDead(all, isDead)) - busy, busy };
 }
 
 /** A network per run is labelled with the attempt that made it; others of its run may use it, so it must be empty too (403, 409). */

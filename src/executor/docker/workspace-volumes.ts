@@ -61,10 +61,14 @@ export async function removeVolume(engine: Engine, name: string): Promise<void> 
       await askLeniently(engine.host, `remove the volume ${name}`, answer, [404]);
       return;
     } catch (error) {
-      if (tries === BUSY_TRIES || !/in use|busy/i.test(String(error))) throw error;
+      if (tries === BUSY_TRIES || !isInUse(error)) throw error;
       await Bun.sleep(BUSY_PAUSE_MS);
     }
   }
+}
+
+export function isInUse(error: unknown): boolean {
+  return /in use|busy/i.test(String(error));
 }
 
 /** Returns the directory in which the engine keeps the volume. Asked directly: dockerode drops that from the answer. */
