@@ -37,8 +37,7 @@ export type FailureReason =
   | "runner_system_failure"
   | "worker_lost"
   | "config_error"
-  | "canceled"
-  | "needs_failed";
+  | "canceled";
 
 /** Who a run belongs to: one process of one boot of one machine. */
 export interface Owner {

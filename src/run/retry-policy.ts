@@ -12,7 +12,6 @@ const WORDS: Readonly<Record<FailureReason, readonly RetryWhen[]>> = {
   worker_lost: ["worker_lost", "runner_system_failure"],
   config_error: [],
   canceled: [],
-  needs_failed: [],
 };
 
 /** https://docs.gitlab.com/ci/yaml/#retry: `when` and `exit_codes` are alternatives; neither given means any failure. */
