@@ -1,7 +1,8 @@
 import type { Executor } from "../run/executor.ts";
 import type { EpochMs, Owner } from "../run/records.ts";
+import type { Registry } from "../run/registry.ts";
 import type { Store } from "../run/store.ts";
-import type { ArtifactReader, LayerStore, SourceOpener } from "../run/workspace.ts";
+import type { ArtifactReader, LayerStore, SourceOpener, TreeTransfer } from "../run/workspace.ts";
 import type { Upkeep } from "./upkeep.ts";
 
 export type ExecutorKind = "docker" | "shell";
@@ -13,6 +14,9 @@ export type ExecutorKind = "docker" | "shell";
 export interface App extends AsyncDisposable {
   store(): Promise<Store>;
   sources(): Promise<SourceOpener>;
+  /** What a server keeps besides runs, in the same database. */
+  registry(): Promise<Registry>;
+  transfer(): Promise<TreeTransfer>;
   layers(): Promise<LayerStore & ArtifactReader>;
   executor(kind: ExecutorKind): Promise<Executor>;
   files: Files;

@@ -2,10 +2,20 @@ import { type RunEvent, TERMINAL_RUN_STATUSES } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
 import { hintOrTimeout } from "./wait-for-hint.ts";
 
-/** What a follower of a run sees, in order per job. `bytes` are as stored: masked and sanitized. */
-export type FollowItem =
+/**
+ * What a follower of a run sees, in order per job. `bytes` are as stored: masked and sanitized. Who goes on from an item's
+ * `cursor` sees everything after it, nothing twice.
+ */
+export type FollowItem = (
   | { kind: "event"; event: RunEvent }
-  | { kind: "log"; job: string; attempt: number; offset: number; bytes: Uint8Array };
+  | { kind: "log"; job: string; attempt: number; offset: number; bytes: Uint8Array }
+) & { cursor: FollowCursor };
+
+/** The last event seen, and of each log that is being read how far. */
+export interface FollowCursor {
+  event: number;
+  logs: { job: string; attempt: number; offset: number }[];
+}
 
 interface Cursor {
   job: string;

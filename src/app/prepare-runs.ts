@@ -39,6 +39,8 @@ export async function prepareRuns(
         owner: app.identity.owner,
         plan,
         overrides: request.overrides,
+        delivery: null,
+        after: null,
       }),
     );
   }

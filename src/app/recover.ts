@@ -77,7 +77,7 @@ async function sweep(app: App, store: Store, kind: ExecutorKind): Promise<SweepR
 async function endOrphan(store: Store, run: RunRecord): Promise<void> {
   if (run.owner === null) return;
   await store.expireLeasesOf(workerName(run.owner));
-  for (const lease of await store.findExpiredLeases()) {
+  for (const lease of await store.findExpiredLeases("local")) {
     if (lease.runId === run.id) await store.execute(run.id, { type: "reap", lease });
   }
   await store.execute(run.id, { type: "request_cancel", actor: "recovery", owner: run.owner });

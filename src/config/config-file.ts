@@ -5,14 +5,21 @@ import type { Setting } from "./settings.ts";
 /** Every key of the settings file, with what it means (`docs/cli.md`). */
 export const CONFIG_FILE_KEYS = {
   database: "sqlite:PATH or postgres://...",
-  server: "URL of a cicd server (a later version)",
-  token: "token for that server (a later version)",
+  server: "URL of a cicd server",
+  token: "token for that server",
   executor: "docker or shell",
   jobs: "how many jobs may run at the same time",
   grace: "time between SIGTERM and SIGKILL",
   log_limit: "size of a job's log at which it is cut",
   memory: "memory limit of each job",
   cpus: "CPU limit of each job",
+  listen: "where `cicd serve` listens: HOST:PORT",
+  public_url: "how people and webhooks reach the server",
+  allowed_hosts: "further names of the server, separated by commas",
+  allowed_repositories: "private hosts that the server may clone from, separated by commas",
+  shared: "fs:DIRECTORY or s3://BUCKET/PREFIX for snapshots and artifacts of several hosts",
+  worker_name: "name of the worker, by default the host's name",
+  worker_labels: "labels of the worker, separated by commas",
   docker_host: "address of the Docker engine, as in DOCKER_HOST",
 } as const;
 

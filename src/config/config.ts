@@ -18,8 +18,33 @@ export interface Config {
   color: { stdout: boolean; stderr: boolean };
   /** stderr is a terminal that understands cursor movement. */
   canRepaint: boolean;
+  /** Undefined: everything happens here. */
+  server: ServerAddress | undefined;
+  /** What `cicd serve` and `cicd worker` go by. */
+  team: TeamConfig;
   /** Who asks, as recorded with a cancel: `user@host`. */
   actor: string;
+}
+
+/** A server to talk to. `url`: http or https, without credentials, without a slash at its end. */
+export interface ServerAddress {
+  url: string;
+  token: string | undefined;
+}
+
+export interface TeamConfig {
+  listen: { host: string; port: number };
+  /** How people and webhooks reach the server; undefined: as it listens. */
+  publicUrl: string | undefined;
+  /** Further names that requests may have in their Host header, besides those of `listen`, `publicUrl` and loopback. */
+  allowedHosts: string[];
+  /** `HOST` or `HOST/PATH`: repositories at private addresses that the server may clone all the same. */
+  allowedRepositories: string[];
+  /** `fs:/absolute/directory` or `s3://BUCKET[/PREFIX]`: how snapshots and artifacts reach other hosts. */
+  shared: string | undefined;
+  /** How the worker is named for people, and again after a restart. */
+  workerName: string;
+  workerLabels: string[];
 }
 
 /**
@@ -41,6 +66,10 @@ export interface ConfigFlags {
   server?: string;
   executor?: string;
   jobs?: string;
+  listen?: string;
+  shared?: string;
+  name?: string;
+  labels?: string;
   /** Everything happens here: a configured server is passed over. Excludes `server`. */
   local?: boolean;
   noColor?: boolean;

@@ -4,6 +4,7 @@ import type { Config, ConfigFlags, DatabaseConfig, Environment } from "./config.
 import { type ConfigFileKey, readConfigFile } from "./config-file.ts";
 import { toDocker } from "./docker-host.ts";
 import { invalidSetting, type Setting, toBytes, toCount, toCpus, toDuration } from "./settings.ts";
+import { toServer, toTeam } from "./team-config.ts";
 
 const DEFAULT_GRACE_MS = 10_000;
 const MAX_GRACE_MS = 3_600_000;
@@ -21,12 +22,31 @@ export const CONFIG_VARIABLES = {
   CICD_LOG_LIMIT: "log_limit",
   CICD_MEMORY: "memory",
   CICD_CPUS: "cpus",
+  CICD_LISTEN: "listen",
+  CICD_PUBLIC_URL: "public_url",
+  CICD_ALLOWED_HOSTS: "allowed_hosts",
+  CICD_ALLOWED_REPOSITORIES: "allowed_repositories",
+  CICD_SHARED: "shared",
+  CICD_WORKER_NAME: "worker_name",
+  CICD_WORKER_LABELS: "worker_labels",
   DOCKER_HOST: "docker_host",
 } as const satisfies Record<string, ConfigFileKey>;
 
+/** The flags that set something, and the key of the settings file they stand before. */
+const FLAG_KEYS = [
+  ["database", "database"],
+  ["server", "server"],
+  ["executor", "executor"],
+  ["jobs", "jobs"],
+  ["listen", "listen"],
+  ["shared", "shared"],
+  ["name", "worker_name"],
+  ["labels", "worker_labels"],
+] as const satisfies [keyof ConfigFlags, ConfigFileKey][];
+
 /**
  * Flags stand before the environment, that before `$XDG_CONFIG_HOME/cicd/config.yml`, that before the defaults. Throws
- * SETTINGS_INVALID with the origin of the value, NOT_SUPPORTED for a server, and USAGE for `--local` with `--server`.
+ * SETTINGS_INVALID with the origin of the value, and USAGE for `--local` with `--server`.
  */
 export function loadConfig(
   environment: Environment,
@@ -44,12 +64,11 @@ export function loadConfig(
     const value = variables[name];
     if (value !== undefined && value !== "") settings.set(key, { text: value, origin: name });
   }
-  for (const key of ["database", "server", "executor", "jobs"] as const) {
-    const value = flags[key];
-    if (value !== undefined) settings.set(key, { text: value, origin: `--${key}` });
+  for (const [flag, key] of FLAG_KEYS) {
+    const value = flags[flag];
+    if (value !== undefined) settings.set(key, { text: value, origin: `--${flag}` });
   }
   if (flags.local === true) passOverServer(settings);
-  refuseServer(settings.get("server"));
   const stateDir = stateDirOf(environment);
   return {
     stateDir,
@@ -66,6 +85,8 @@ export function loadConfig(
     cpuLimit: optional(settings.get("cpus"), toCpus),
     color: toColor(environment, flags.noColor === true),
     canRepaint: environment.isTty.stderr && variables.TERM !== "dumb",
+    server: toServer(settings.get("server"), settings.get("token")),
+    team: toTeam(settings, environment.hostName),
     actor: `${environment.userName}@${environment.hostName}`,
   };
 }
@@ -87,13 +108,6 @@ function passOverServer(settings: Map<ConfigFileKey, Setting>): void {
     throw new CicdError("USAGE", "--local and --server exclude each other");
   }
   settings.delete("server");
-}
-
-function refuseServer(server: Setting | undefined): void {
-  if (server === undefined) return;
-  throw new CicdError("NOT_SUPPORTED", `${server.origin}: this version of cicd cannot talk to a server yet`, {
-    hint: "leave it out; `cicd run --local` passes it over",
-  });
 }
 
 function toDatabase(setting: Setting | undefined, stateDir: string): DatabaseConfig {

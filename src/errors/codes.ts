@@ -75,6 +75,37 @@ export const ERROR_CODES = {
   STORE_CORRUPT: { exit: EXIT.outside, meaning: "The database file is damaged or is not a cicd database." },
   STORE_BUSY: { exit: EXIT.outside, meaning: "The database stayed locked by another process." },
   STORE_FAILED: { exit: EXIT.outside, meaning: "The database answered with an error." },
+  TREE_INCOMPLETE: {
+    exit: EXIT.outside,
+    meaning: "Files of the tree that was sent to the server are missing there; send it again.",
+  },
+  SHARED_STORE_FAILED: {
+    exit: EXIT.outside,
+    meaning: "The shared store of snapshots and artifacts (--shared) cannot be reached, or refuses.",
+  },
+  SERVER_UNREACHABLE: {
+    exit: EXIT.outside,
+    meaning: "The cicd server does not answer at the configured address.",
+  },
+  SERVER_FAILED: {
+    exit: EXIT.outside,
+    meaning:
+      "The cicd server answered with an error of its own, or with something that is no answer of a cicd server.",
+  },
+  UNAUTHORIZED: {
+    exit: EXIT.outside,
+    meaning: "The server wants a token, and there is none, or it is wrong, revoked or expired.",
+  },
+  FORBIDDEN: { exit: EXIT.outside, meaning: "The token's role, or the server's rules, do not allow it." },
+  TOO_LARGE: { exit: EXIT.usage, meaning: "What was sent to the server is larger than it takes." },
+  LISTEN_FAILED: {
+    exit: EXIT.outside,
+    meaning: "The server cannot listen at its address: it is in use, not of this host, or not allowed.",
+  },
+  WORKER_RUNNING: {
+    exit: EXIT.usage,
+    meaning: "A worker of the same name is at work on this host already.",
+  },
   DISK_FULL: { exit: EXIT.outside, meaning: "A disk is full." },
   PERMISSION_DENIED: {
     exit: EXIT.outside,

@@ -46,6 +46,8 @@ function buildJob(name: string, job: JobValue, keySpan: Span, defaults: Defaults
     variables: plainVariables(own.variables),
     timeoutMs: own.timeout ?? defaults.timeout ?? DEFAULT_TIMEOUT_MS,
     retry: buildRetry(own.retry ?? defaults.retry),
+    tags: [],
+    interruptible: false,
     line: positionOf(keySpan.source, keySpan.start).line,
   };
 }

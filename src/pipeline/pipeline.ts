@@ -28,6 +28,9 @@ export interface Job {
   /** Default 1 h. */
   timeoutMs: number;
   retry: RetryPolicy;
+  /** Labels that a worker must carry to take it. */
+  tags: string[];
+  interruptible: boolean;
   /** Where the job stands in its file, for messages. */
   line: number;
 }

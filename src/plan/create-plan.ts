@@ -76,6 +76,8 @@ function planJobs(included: Job[], stages: string[], pipeline: Pipeline, options
       variables: job.variables,
       timeoutMs: job.timeoutMs,
       retry: job.retry,
+      tags: job.tags,
+      interruptible: job.interruptible,
     };
   });
 }

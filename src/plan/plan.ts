@@ -35,4 +35,8 @@ export interface PlannedJob {
   variables: Record<string, string>;
   timeoutMs: number;
   retry: RetryPolicy;
+  /** Only workers that carry all of these labels take it; a local run passes them over. */
+  tags: string[];
+  /** A newer run of the same branch may cancel it. */
+  interruptible: boolean;
 }

@@ -58,6 +58,8 @@ export interface RepoRef {
 export interface RunSource {
   repo: RepoRef;
   branch: string | null;
+  /** Set where the run is of a tag; `branch` is null then. */
+  tag: string | null;
   commit: string | null;
   /** First line of the commit's message. */
   commitMessage: string | null;
@@ -65,7 +67,8 @@ export interface RunSource {
   dirty: { modified: number; untracked: number } | null;
 }
 
-export type Trigger = "cli" | "api" | "push" | "schedule";
+/** What made a run: a person (`cli`, `api`), an event of the repository's host, or the clock. */
+export type Trigger = "cli" | "api" | "push" | "tag" | "pull_request" | "schedule";
 
 /** `local`: driven by the process that made it and by nobody else. `queue`: by any worker. */
 export type RunMode = "local" | "queue";
@@ -84,6 +87,13 @@ export interface RunRecord {
   plan: Plan;
   /** `-o` as typed, in order. */
   overrides: string[];
+  /**
+   * What asked for it, by an id that comes again when the asking is repeated (a webhook's delivery, a request, a moment of a
+   * schedule): unique with repository and pipeline. Null: it cannot be repeated.
+   */
+  delivery: string | null;
+  /** Of mode `queue`: its jobs are claimed only once the run of this id has ended or waits for a manual job, or is gone. */
+  after: string | null;
   status: RunStatus;
   /** True where an allowed failure happened. */
   warnings: boolean;

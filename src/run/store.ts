@@ -33,7 +33,10 @@ export interface Store extends RunStore, QueueStore, LogStore, AsyncDisposable {
 }
 
 export interface RunStore {
-  /** Stores the run, its number, its jobs and their first events in one transaction, and settles it. */
+  /**
+   * Stores the run, its number, its jobs and their first events in one transaction, and settles it. Where a run of the
+   * same repository, pipeline and `delivery` is there already, nothing is stored and that one is returned.
+   */
   createRun(run: NewRun): Promise<RunRecord>;
   readRun(runId: string): Promise<RunDetail | undefined>;
   /** Newest first (by creation, then id). */
@@ -61,7 +64,7 @@ export interface QueueStore {
   /**
    * pending → assigned for the first claimable job in queue order (`queuedAt`, run, index): attempt + 1, a new row
    * with `token`, `leaseUntil` = now + `leaseMs` by the database's clock. A job of a run with a cancel or stop request
-   * is never claimed.
+   * is never claimed, nor one of a run that comes `after` another that is still at work.
    */
   claimJob(claim: {
     worker: string;
@@ -71,8 +74,8 @@ export interface QueueStore {
   }): Promise<Lease | undefined>;
   /** Extends leases whose token still matches and whose attempt is unfinished; the others come back as lost. */
   renewLeases(leases: Lease[], leaseMs: number): Promise<LeaseState[]>;
-  /** Unfinished attempts whose lease ran out, for the reaper; `execute({type: "reap"})` then re-checks each. */
-  findExpiredLeases(): Promise<Lease[]>;
+  /** Unfinished attempts of runs of this mode whose lease ran out; `execute({type: "reap"})` then re-checks each. */
+  findExpiredLeases(mode: RunRecord["mode"]): Promise<Lease[]>;
   /** Unfinished attempts of one worker: what it must adopt after a restart. */
   findAttemptsOf(worker: string): Promise<AttemptRecord[]>;
   /** Lets the leases of this worker run out now: its process is known to be dead. */
@@ -145,8 +148,13 @@ export interface RunFilter {
   limit?: number;
 }
 
-/** `runs`: only jobs of these runs. `queue`: any run of mode `queue`. */
-export type ClaimScope = { kind: "runs"; runIds: string[] } | { kind: "queue" };
+/**
+ * `runs`: only jobs of these runs. `queue`: jobs of any run of mode `queue` whose executor is among `executors` and all of
+ * whose `tags` are among `labels`.
+ */
+export type ClaimScope =
+  | { kind: "runs"; runIds: string[] }
+  | { kind: "queue"; executors: RunRecord["executor"][]; labels: string[] };
 
 export type LeaseState =
   | { lease: Lease; state: "held"; cancelRequested: boolean }

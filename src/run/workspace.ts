@@ -1,4 +1,4 @@
-import type { ArtifactRecord, RunSource } from "./records.ts";
+import type { ArtifactRecord, RepoRef, RunSource } from "./records.ts";
 
 /** Absolute path of a directory on this host whose content is never changed again. */
 export type LayerPath = string;
@@ -55,6 +55,8 @@ export interface SourceRequest {
   repo: string;
   branch?: string;
   commit?: string;
+  /** Of a URL: a ref of the remote such as `refs/tags/v1` or `refs/pull/7/head`; excludes the others. */
+  ref?: string;
 }
 
 /** An opened source: one fixed git tree, and the pipeline files in it. */
@@ -83,8 +85,40 @@ export interface SourceOpener {
   /** The key runs of this repository are recorded under, without reading its tree. */
   repoKey(repo: string, signal: AbortSignal): Promise<string>;
   /**
+   * The repository as a team's server knows it, the same on every host and by every protocol: `https://HOST/PATH` of a URL
+   * or of the remote `origin` (without user, port of ssh, `.git`), else `HOSTNAME/absolute/path`.
+   */
+  sharedRepo(repo: string, signal: AbortSignal): Promise<RepoRef>;
+  /**
    * Which of these paths git ignores in the working tree whose top level is `root`: a source would not hold them. Undefined
    * where it holds none of them.
    */
   ignoredFiles(root: string, paths: string[], signal: AbortSignal): Promise<string[] | undefined>;
+}
+
+/**
+ * Moves the files of trees between hosts, as git objects: what the other side has is not sent again. Ids are git object
+ * ids, hex. Throws GIT_FAILED, DISK_FULL, PERMISSION_DENIED.
+ */
+export interface TreeTransfer {
+  /** Every tree and file of a source that was opened here, the root first; submodules are left out. */
+  listObjects(source: Source, signal: AbortSignal): Promise<string[]>;
+  /** A git pack of exactly these objects of it. Must be read to its end or canceled. */
+  writePack(source: Source, ids: string[], signal: AbortSignal): ReadableStream<Uint8Array>;
+  /** Which of these ids are not among the objects received here. */
+  findMissing(ids: string[], signal: AbortSignal): Promise<string[]>;
+  /**
+   * Takes a pack of at most `maxBytes`; nothing of it is kept unless every object is sound. Throws ARCHIVE_REFUSED (not a
+   * pack, damaged, over a limit).
+   */
+  receivePack(
+    pack: ReadableStream<Uint8Array>,
+    limits: { maxBytes: number },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
+   * The source of a tree whose objects were received. Throws TREE_INCOMPLETE where some are missing, ARCHIVE_REFUSED where
+   * the tree holds unsafe paths or is larger than the limits of an archive.
+   */
+  openReceived(described: RunSource, signal: AbortSignal): Promise<Source>;
 }

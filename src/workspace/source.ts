@@ -122,6 +122,7 @@ async function openUrl(
   const source: RunSource = {
     repo: { key: url.key, name: url.name },
     branch,
+    tag: null,
     commit: commit.hash,
     commitMessage: commit.title,
     tree: commit.tree,
@@ -140,6 +141,7 @@ function describe(
   return {
     repo: { key, name: basename(key).replace(/\.git$/, "") || key },
     branch,
+    tag: null,
     commit: commit?.hash ?? null,
     commitMessage: commit?.title ?? null,
     ...rest,

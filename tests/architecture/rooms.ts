@@ -20,7 +20,7 @@ const EVERY_EXECUTOR = ["executor/attempt", "executor/script", "executor/selecti
 /** A room is a folder, the longest that fits; `main` is what stands in no folder of `src/`: the composition. */
 export const ROOMS: Readonly<Record<string, Room>> = {
   errors: { rooms: [], pure: true },
-  pipeline: { rooms: ["errors"], packages: ["yaml", "valibot"], pure: true },
+  pipeline: { rooms: ["errors"], packages: ["yaml", "valibot", "croner"], pure: true },
   plan: { rooms: ["pipeline", "errors"], packages: ["yaml", "valibot"], pure: true },
   run: { rooms: ["plan", "pipeline", "errors"], builtins: ["node:crypto"] },
 
@@ -40,12 +40,18 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "store/sqlite": { rooms: [...CORE, "store"], builtins: "all" },
   "store/postgres": { rooms: [...CORE, "store"], packages: ["postgres"], builtins: "all" },
 
-  app: { rooms: CORE, builtins: ["node:path"] },
+  app: { rooms: CORE, packages: ["croner"], builtins: ["node:path", "node:crypto"] },
+  api: { rooms: CORE, types: ["app"], packages: ["valibot", "@valibot/to-json-schema"], pure: true },
+  server: { rooms: ["api", "app", ...CORE], packages: ["hono", "valibot"], builtins: "all" },
+  client: { rooms: ["api", "app", ...CORE], packages: ["valibot"], builtins: "all" },
   config: { rooms: ["errors", "pipeline"], types: ["app", "run"], builtins: "all" },
   cli: { rooms: ["app", "config", ...CORE], packages: ["citty", "consola"], builtins: "all" },
   main: {
     rooms: [
       "cli",
+      "client",
+      "server",
+      "api",
       "config",
       "app",
       ...CORE,

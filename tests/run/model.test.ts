@@ -128,7 +128,12 @@ async function randomStep(
   const dice = random.below(100);
   if (dice < 30) {
     const token = `${worker.name}-${step}`;
-    const lease = store.claimNow({ worker: worker.name, token, leaseMs: LEASE_MS, scope: { kind: "queue" } });
+    const lease = store.claimNow({
+      worker: worker.name,
+      token,
+      leaseMs: LEASE_MS,
+      scope: { kind: "queue", executors: ["fake"], labels: [] },
+    });
     if (lease !== undefined) worker.held.push(lease);
   } else if (dice < 50) {
     const lease = worker.held.at(-1);
@@ -190,7 +195,7 @@ async function finishFairly(
       worker: "last",
       token: `last-${round}`,
       leaseMs: LEASE_MS,
-      scope: { kind: "queue" },
+      scope: { kind: "queue", executors: ["fake"], labels: [] },
     });
     check();
     if (lease === undefined) {

@@ -53,7 +53,7 @@ export class Orchestra implements AsyncDisposable {
       executor: this.executor(),
       name: "worker",
       instance: INSTANCE,
-      scope: { kind: "queue" },
+      scope: { kind: "queue", executors: ["fake"], labels: [] },
       maxParallelJobs: 8,
       logLimitBytes: 1_000_000,
       now: Date.now,

@@ -19,6 +19,8 @@ export function plannedJob(name: string, change: Partial<PlannedJob> = {}): Plan
     variables: {},
     timeoutMs: 3_600_000,
     retry: { max: 0, when: [], exitCodes: [] },
+    tags: [],
+    interruptible: false,
     ...change,
   };
 }
@@ -37,6 +39,7 @@ export function newRun(id: string, plan: Plan, change: Partial<NewRun> = {}): Ne
     source: {
       repo: { key: "/repo", name: "repo" },
       branch: "main",
+      tag: null,
       commit: "0123456789abcdef0123456789abcdef01234567",
       commitMessage: "Begin",
       tree: "89abcdef0123456789abcdef0123456789abcdef",
@@ -48,6 +51,8 @@ export function newRun(id: string, plan: Plan, change: Partial<NewRun> = {}): Ne
     owner: null,
     plan,
     overrides: [],
+    delivery: null,
+    after: null,
     ...change,
   };
 }

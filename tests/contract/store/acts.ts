@@ -2,6 +2,9 @@ import type { AttemptRecord, JobRecord, Lease, Outcome } from "../../../src/run/
 import type { ClaimScope, RunDetail, Store } from "../../../src/run/store.ts";
 import { newRun, plannedJob, planOf } from "../../support/plans.ts";
 
+/** Whatever a queue holds in these tests. */
+export const QUEUE: ClaimScope = { kind: "queue", executors: ["docker", "shell", "fake"], labels: [] };
+
 /** Two jobs side by side, then one that needs both. */
 export const THREE_JOBS = planOf([
   plannedJob("left"),
@@ -41,7 +44,7 @@ export async function claim(
     worker: options.worker ?? "worker-1",
     token: `token-${tokens}`,
     leaseMs: options.leaseMs ?? 30_000,
-    scope: options.scope ?? { kind: "queue" },
+    scope: options.scope ?? QUEUE,
   });
 }
 

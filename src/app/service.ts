@@ -1,0 +1,85 @@
+import type { Diagnostic } from "../pipeline/diagnostic.ts";
+import type { GetArtifacts, ListedArtifact } from "./artifacts.ts";
+import type { EndedRun } from "./cancel-runs.ts";
+import type { DryRunJson } from "./dry-run.ts";
+import type { RunSelection } from "./find-run.ts";
+import type { LogPiece } from "./follow-log.ts";
+import type { FollowCursor, FollowItem } from "./follow-run.ts";
+import type { ListRequest } from "./list-runs.ts";
+import type { Report, ReportRequest } from "./report.ts";
+import type { ReopenedRun } from "./retry-run.ts";
+import type { PipelineSelection } from "./run-request.ts";
+import type { RunJson, RunSummaryJson } from "./shapes.ts";
+
+/**
+ * What the command line asks for, wherever the answer comes from: this process with its own store, or a server by its REST
+ * API. Both give the same data, so that whoever shows it need not know. `repo` in a selection is as the user typed it: each
+ * implementation finds the key that its runs are recorded under. Throws `CicdError` with the codes of the use-cases; the
+ * remote one also SERVER_UNREACHABLE, SERVER_FAILED, UNAUTHORIZED, FORBIDDEN, TOO_LARGE.
+ */
+export interface Service {
+  check(selection: PipelineSelection, signal: AbortSignal): Promise<CheckedFile[]>;
+  dryRun(request: PlanRequest, signal: AbortSignal): Promise<DryRunAnswer>;
+  /**
+   * The newest run that matches. Throws NOT_FOUND, which says what there is instead.
+   */
+  find(selection: RunSelection, signal: AbortSignal): Promise<RunJson>;
+  /** Undefined: it has been deleted. */
+  read(runId: string, signal: AbortSignal): Promise<RunJson | undefined>;
+  /** As `followRun`. */
+  follow(
+    runId: string,
+    options: { logs: boolean; from?: FollowCursor },
+    signal: AbortSignal,
+  ): AsyncIterable<FollowItem>;
+  /** As `followLog`. */
+  logs(
+    runId: string,
+    options: { job?: string; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<LogPiece>;
+  cancel(selection: RunSelection, options: { waitMs: number }, signal: AbortSignal): Promise<EndedRun[]>;
+  stop(selection: RunSelection, signal: AbortSignal): Promise<EndedRun[]>;
+  report(request: ReportRequest, signal: AbortSignal): Promise<Report>;
+  list(request: ListRequest, signal: AbortSignal): Promise<{ runs: RunSummaryJson[] }>;
+  /** `expired`: one sentence about what would be there, had it not expired. */
+  artifacts(
+    runId: string,
+    options: { job?: string },
+    signal: AbortSignal,
+  ): Promise<{ artifacts: ListedArtifact[]; expired: string | null }>;
+  /** Writes artifacts to a directory of this host. */
+  getArtifacts(runId: string, request: GetArtifacts, signal: AbortSignal): Promise<ListedArtifact[]>;
+}
+
+/** A server's further half: it drives the runs that it is given. */
+export interface RemoteService extends Service {
+  /** Sends the tree where it is one of this host, and has runs of it recorded in the queue. */
+  start(request: PlanRequest, signal: AbortSignal): Promise<StartedRuns>;
+  /** As `reopenRun`; the server's workers go on with it. */
+  retry(runId: string, options: { jobs: string[] }, signal: AbortSignal): Promise<ReopenedRun>;
+}
+
+/** What is to be planned or run: the flags of `cicd run`. */
+export interface PlanRequest extends PipelineSelection {
+  variables: Record<string, string>;
+  jobs: string[];
+  stage?: string;
+}
+
+/** A pipeline file as it was found and judged. `text` is empty where it cannot be read. */
+export interface CheckedFile {
+  file: string;
+  text: string;
+  isValid: boolean;
+  diagnostics: Diagnostic[];
+}
+
+export type DryRunAnswer =
+  | { kind: "planned"; plans: DryRunJson[] }
+  | { kind: "invalid"; files: CheckedFile[] };
+
+/** What the user wrote wrongly is data: nothing was recorded then. */
+export type StartedRuns =
+  | { kind: "started"; runs: RunSummaryJson[]; warnings: string[] }
+  | { kind: "invalid"; files: CheckedFile[] };

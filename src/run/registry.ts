@@ -1,0 +1,115 @@
+import type { EpochMs, RunRecord } from "./records.ts";
+
+/**
+ * What a team's server keeps besides runs: who may ask, which workers there are, which repositories it serves and when
+ * their schedules fall due. SQLite and PostgreSQL implement it beside `Store` and pass one contract test. Every method is
+ * atomic and throws the codes of `Store`.
+ */
+export interface Registry extends TokenRegistry, WorkerRegistry, RepositoryRegistry, ScheduleRegistry {}
+
+/** `read` looks, `run` also starts, cancels and retries, `admin` also manages tokens and repositories. */
+export type Role = "admin" | "run" | "read";
+
+export interface TokenRecord {
+  id: string;
+  /** Unique among the tokens that are not revoked. */
+  name: string;
+  role: Role;
+  /** SHA-256 of the token, hex; the token itself is stored nowhere. */
+  hash: string;
+  createdAt: EpochMs;
+  /** Null: never. */
+  expiresAt: EpochMs | null;
+  revokedAt: EpochMs | null;
+}
+
+export interface TokenRegistry {
+  /** `createdAt` by the database's clock. `false`: a token of that name is there, not revoked; nothing is stored. */
+  createToken(token: Omit<TokenRecord, "createdAt" | "revokedAt">): Promise<boolean>;
+  /** The same only while there has never been any token: of several servers that start at once, one succeeds. */
+  createFirstToken(token: Omit<TokenRecord, "createdAt" | "revokedAt">): Promise<boolean>;
+  /** Neither revoked nor expired by the database's clock. */
+  findToken(hash: string): Promise<TokenRecord | undefined>;
+  /** By creation, revoked and expired ones too. */
+  listTokens(): Promise<TokenRecord[]>;
+  /** By name or id. `false`: there is no such token that is not revoked. */
+  revokeToken(nameOrId: string): Promise<boolean>;
+}
+
+export interface WorkerRecord {
+  /** As in `AttemptRecord.worker`; unique. */
+  name: string;
+  /** As people named it: `--name`, by default the host's name. */
+  title: string;
+  version: string;
+  executors: RunRecord["executor"][];
+  labels: string[];
+  /** How many jobs it runs at most, and how many it runs now. */
+  slots: number;
+  activeJobs: number;
+  state: "active" | "draining" | "stopped";
+  startedAt: EpochMs;
+  /** By the database's clock. */
+  seenAt: EpochMs;
+}
+
+export interface WorkerRegistry {
+  /** Stores or replaces the worker's row; `seenAt` is set by the database's clock. */
+  reportWorker(worker: Omit<WorkerRecord, "seenAt">): Promise<void>;
+  /** By title, then name. Those not seen for a day are left out and may be forgotten. */
+  listWorkers(): Promise<WorkerRecord[]>;
+}
+
+/** A repository that the server takes webhooks for and watches the schedules of. */
+export interface RepositoryRecord {
+  /** `[a-z0-9]+`; part of its webhook's address. */
+  id: string;
+  /** As in `RunSource.repo.key`; unique. */
+  key: string;
+  name: string;
+  /** What is cloned; without credentials. */
+  url: string;
+  /** Null until it is known. */
+  defaultBranch: string | null;
+  /** Shared with the repository's host: signs webhooks. Kept as it is, since a signature needs it. */
+  webhookSecret: string;
+  createdAt: EpochMs;
+}
+
+export interface RepositoryRegistry {
+  /** `false`: one of that key is there already; nothing is stored. */
+  addRepository(repository: Omit<RepositoryRecord, "createdAt">): Promise<boolean>;
+  findRepository(by: { id: string } | { key: string }): Promise<RepositoryRecord | undefined>;
+  /** By key. */
+  listRepositories(): Promise<RepositoryRecord[]>;
+  setDefaultBranch(id: string, branch: string): Promise<void>;
+  /** With its schedules; its runs stay. `false`: there is none of that id. */
+  removeRepository(id: string): Promise<boolean>;
+}
+
+export interface ScheduleRecord {
+  id: string;
+  repositoryId: string;
+  pipeline: string;
+  /** Five fields, as in crontab(5). */
+  cron: string;
+  /** IANA name. */
+  timezone: string;
+  /** Null: the default branch. */
+  branch: string | null;
+  nextAt: EpochMs;
+}
+
+export interface ScheduleRegistry {
+  /**
+   * Makes these the repository's schedules. One that was there with the same pipeline, cron, time zone and branch keeps
+   * its id and `nextAt`.
+   */
+  replaceSchedules(repositoryId: string, schedules: Omit<ScheduleRecord, "repositoryId">[]): Promise<void>;
+  /** By repository, pipeline, cron. */
+  listSchedules(): Promise<ScheduleRecord[]>;
+  /** Those whose `nextAt` has come by the database's clock, the oldest first; and what that clock says. */
+  findDueSchedules(): Promise<{ due: ScheduleRecord[]; now: EpochMs }>;
+  /** `false`: its `nextAt` is not `from` any more: somebody else has moved it on. */
+  moveSchedule(id: string, from: EpochMs, to: EpochMs): Promise<boolean>;
+}
