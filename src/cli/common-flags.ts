@@ -11,7 +11,7 @@ export const GLOBAL_FLAGS = {
     value: "URL",
     summary: "sqlite:PATH or postgres://... (also CICD_DATABASE_URL)",
   },
-  server: { kind: "string", value: "URL", summary: "a cicd server (also CICD_SERVER); not in this version" },
+  server: { kind: "string", value: "URL", summary: "ask a cicd server (also CICD_SERVER)" },
   help: { kind: "boolean", short: "h", summary: "this help" },
 } as const satisfies FlagDefs;
 

@@ -52,6 +52,16 @@ describe("without any setting", () => {
       cpuLimit: undefined,
       color: { stdout: true, stderr: true },
       canRepaint: true,
+      server: undefined,
+      team: {
+        listen: { host: "127.0.0.1", port: 7878 },
+        publicUrl: undefined,
+        allowedHosts: [],
+        allowedRepositories: [],
+        shared: undefined,
+        workerName: "box",
+        workerLabels: [],
+      },
       actor: "ann@box",
     });
   });
@@ -145,13 +155,6 @@ describe("values that make no sense", () => {
       4096,
     ]);
   });
-
-  test("a server is for a later version, wherever it is set", () => {
-    expect(errorOf(() => load({}, { server: "https://ci" })).code).toBe("NOT_SUPPORTED");
-    expect(errorOf(() => load({ variables: { CICD_SERVER: "https://ci" } })).code).toBe("NOT_SUPPORTED");
-    const files = { [SETTINGS_FILE]: "server: https://ci\n" };
-    expect(errorOf(() => load({ files })).message).toContain(SETTINGS_FILE);
-  });
 });
 
 describe("the settings file", () => {
@@ -181,11 +184,6 @@ describe("the settings file", () => {
 describe("a configured server", () => {
   const variables = { CICD_SERVER: "https://ci.example.org" };
   const files = { [SETTINGS_FILE]: "server: https://ci.example.org\n" };
-
-  test("is refused with its origin", () => {
-    const { code, message } = errorOf(() => load({ variables }));
-    expect([code, message]).toEqual(["NOT_SUPPORTED", expect.stringContaining("CICD_SERVER")]);
-  });
 
   test("is passed over with --local", () => {
     expect(load({ variables, files }, { local: true })).toEqual(load());
