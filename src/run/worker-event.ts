@@ -1,0 +1,28 @@
+import type { FailureReason } from "./records.ts";
+
+/** One attempt, for those who watch a worker. `name` is the job's. */
+export interface WatchedAttempt {
+  runId: string;
+  pipeline: string;
+  jobId: string;
+  name: string;
+  attempt: number;
+}
+
+/**
+ * What a worker tells about itself, for log lines and figures; nothing depends on who listens. `job.claimed` or
+ * `job.adopted` comes once per attempt, then one of `job.finished` (recorded), `job.lost` (the store did not take it: the lease
+ * was lost or given up) and `job.left` (it goes on without this worker).
+ */
+export type WorkerEvent =
+  | { type: "job.claimed" | "job.adopted" | "job.lost" | "job.left"; job: WatchedAttempt }
+  | {
+      type: "job.finished";
+      job: WatchedAttempt;
+      status: "success" | "failed" | "canceled";
+      failureReason: FailureReason | null;
+      /** From claim or adoption to the recorded outcome, by the monotonic clock. */
+      durationMs: number;
+    }
+  /** Something did not work and is tried again. `doing`: a few words such as "claim a job". */
+  | { type: "trouble"; doing: string; error: unknown };
