@@ -5,9 +5,9 @@
 export const RUN_COLUMNS = `
   runs.id, runs.number, pipelines.name AS pipeline,
   repositories.key AS "repoKey", repositories.name AS "repoName",
-  runs.branch, runs.commit_sha AS "commit", runs.commit_message AS "commitMessage", runs.tree, runs.dirty,
+  runs.branch, runs.tag, runs.commit_sha AS "commit", runs.commit_message AS "commitMessage", runs.tree, runs.dirty,
   runs.trigger_kind AS "trigger", runs.mode, runs.executor, runs.owner, runs.plan_hash AS "planHash",
-  runs.overrides, runs.status, runs.warnings,
+  runs.overrides, runs.delivery, runs.after_run AS "after", runs.status, runs.warnings,
   runs.cancel_requested_at AS "cancelRequestedAt", runs.stop_requested_at AS "stopRequestedAt",
   runs.created_at AS "createdAt", runs.started_at AS "startedAt", runs.finished_at AS "finishedAt",
   runs.busy_ms AS "busyMs", runs.busy_since AS "busySince",

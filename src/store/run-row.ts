@@ -9,6 +9,7 @@ export interface RunRow {
   repoKey: string;
   repoName: string;
   branch: string | null;
+  tag: string | null;
   commit: string | null;
   commitMessage: string | null;
   tree: string;
@@ -19,6 +20,8 @@ export interface RunRow {
   owner: string | null;
   planHash: string;
   overrides: string;
+  delivery: string | null;
+  after: string | null;
   status: RunStatus;
   warnings: number | boolean;
   cancelRequestedAt: EpochMs | null;
@@ -46,6 +49,8 @@ export function runRecord(row: RunRow, stored: StoredPlan): RunRecord {
       return stored.plan;
     },
     overrides: row.overrides === "[]" ? [] : (JSON.parse(row.overrides) as string[]),
+    delivery: row.delivery,
+    after: row.after,
     status: row.status,
     warnings: Boolean(row.warnings),
     cancelRequestedAt: row.cancelRequestedAt,
@@ -62,6 +67,7 @@ function sourceOf(row: RunRow): RunSource {
   return {
     repo: { key: row.repoKey, name: row.repoName },
     branch: row.branch,
+    tag: row.tag,
     commit: row.commit,
     commitMessage: row.commitMessage,
     tree: row.tree,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, PlannedJob } from "../plan/plan.ts";
 
 /** A plan as its JSON text, parsed when first looked at. Shared by all runs with the same plan: read only. */
 export class StoredPlan {
@@ -18,9 +18,18 @@ export class StoredPlan {
   }
 
   get plan(): Plan {
-    this.#plan ??= JSON.parse(this.text) as Plan;
+    this.#plan ??= complete(JSON.parse(this.text) as StoredText);
     return this.#plan;
   }
+}
+
+/** Runs that an older cicd recorded lack what jobs have come to say since. */
+type StoredText = Omit<Plan, "jobs"> & {
+  jobs: (Omit<PlannedJob, "tags" | "interruptible"> & Partial<PlannedJob>)[];
+};
+
+function complete(plan: StoredText): Plan {
+  return { ...plan, jobs: plan.jobs.map((job) => ({ tags: [], interruptible: false, ...job })) };
 }
 
 /** The plans this process has read last. A hash names one content for ever, so an entry never goes stale. */

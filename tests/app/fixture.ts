@@ -37,12 +37,15 @@ export class AppFixture {
     store: async () => this.counting(),
     sources: async () => ({
       repoKey: async () => "/repo",
+      sharedRepo: async () => ({ key: "host/repo", name: "repo" }),
       ignoredFiles: async () => [],
       restoreSnapshot: async () => {
         if (this.isSnapshotGone) throw new CicdError("SNAPSHOT_GONE", "gone");
       },
       open: () => Promise.reject(new Error("not opened here")),
     }),
+    registry: () => Promise.reject(new Error("no registry here")),
+    transfer: () => Promise.reject(new Error("no transfer here")),
     layers: async () => ({
       snapshotPath: () => Promise.reject(new Error("no snapshots here")),
       layerPath: (layer) => Promise.reject(new CicdError("NOT_FOUND", `no layer ${layer}`)),

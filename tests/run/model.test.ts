@@ -148,7 +148,8 @@ async function randomStep(
   } else if (dice < 83) {
     worker.stale.push(...worker.held.splice(0));
   } else if (dice < 90) {
-    for (const lease of await store.findExpiredLeases()) store.executeNow(runId, { type: "reap", lease });
+    for (const lease of await store.findExpiredLeases("queue"))
+      store.executeNow(runId, { type: "reap", lease });
   } else if (dice < 94) {
     const zombie = worker.stale.at(-1);
     if (zombie === undefined) return;
@@ -187,7 +188,7 @@ async function finishFairly(
 ): Promise<void> {
   for (let round = 0; round < 60; round += 1) {
     tick();
-    for (const lease of await store.findExpiredLeases()) {
+    for (const lease of await store.findExpiredLeases("queue")) {
       store.executeNow(runId, { type: "reap", lease });
       check();
     }
@@ -199,7 +200,8 @@ async function finishFairly(
     });
     check();
     if (lease === undefined) {
-      if ((await store.findExpiredLeases()).length === 0 && !hasActive(store.detailNow(runId)!)) return;
+      if ((await store.findExpiredLeases("queue")).length === 0 && !hasActive(store.detailNow(runId)!))
+        return;
       continue;
     }
     store.executeNow(runId, { type: "start", lease, containerName: "c" });

@@ -155,6 +155,7 @@ test("a file URL is cloned, and fetched again when it has moved on", async () =>
   expect(first.source).toEqual({
     repo: { key: url, name: "web" },
     branch: "main",
+    tag: null,
     commit: git(repo, "rev-parse", "HEAD"),
     commitMessage: "First commit",
     tree: git(repo, "rev-parse", "HEAD^{tree}"),

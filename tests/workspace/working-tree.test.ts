@@ -35,6 +35,7 @@ test("a clean tree is the commit's tree", async () => {
   expect(source).toEqual({
     repo: { key: repo, name: "web" },
     branch: "main",
+    tag: null,
     commit: git(repo, "rev-parse", "HEAD"),
     commitMessage: "First commit",
     tree: git(repo, "rev-parse", "HEAD^{tree}"),

@@ -64,6 +64,10 @@ export class MemoryStore implements Store {
   }
 
   async createRun(input: NewRun): Promise<RunRecord> {
+    const existing = [...this.#runs.values()].find(
+      ({ run }) => run.id === input.id || isSameDelivery(run, input),
+    );
+    if (existing !== undefined) return existing.run;
     const now = this.#now();
     const counter = JSON.stringify([input.source.repo.key, input.pipeline]);
     const number = (this.#numbers.get(counter) ?? 0) + 1;
@@ -184,10 +188,10 @@ export class MemoryStore implements Store {
     });
   }
 
-  async findExpiredLeases(): Promise<Lease[]> {
+  async findExpiredLeases(mode: RunRecord["mode"]): Promise<Lease[]> {
     const now = this.#now();
     return this.#unfinishedAttempts()
-      .filter((attempt) => attempt.leaseUntil < now)
+      .filter(({ leaseUntil, runId }) => leaseUntil < now && this.#runs.get(runId)?.run.mode === mode)
       .map(({ runId, jobId, number, leaseToken }) => ({ runId, jobId, attempt: number, token: leaseToken }));
   }
 
@@ -232,14 +236,18 @@ export class MemoryStore implements Store {
     let best: { stored: StoredRun; job: JobRecord } | undefined;
     for (const stored of this.#runs.values()) {
       const { run } = stored;
-      const inScope = scope.kind === "queue" ? run.mode === "queue" : scope.runIds.includes(run.id);
-      if (!inScope || run.cancelRequestedAt !== null || run.stopRequestedAt !== null) continue;
+      if (run.cancelRequestedAt !== null || run.stopRequestedAt !== null || this.#hasToWait(run)) continue;
       for (const job of stored.jobs) {
-        if (job.state !== "pending") continue;
+        if (job.state !== "pending" || !isInScope(scope, run, job)) continue;
         if (best === undefined || queueOrder(job, best.job) < 0) best = { stored, job };
       }
     }
     return best;
+  }
+
+  #hasToWait(run: RunRecord): boolean {
+    const earlier = run.after === null ? undefined : this.#runs.get(run.after)?.run;
+    return earlier !== undefined && ["pending", "running", "canceling"].includes(earlier.status);
   }
 
   #unfinishedAttempts(): AttemptRecord[] {
@@ -314,6 +322,25 @@ function replace(stored: StoredRun, attempt: AttemptRecord): void {
   if (list[at]?.outcome !== null)
     throw new Error(`attempt ${attempt.jobId}/${attempt.number} is finished already`);
   stored.attempts.set(attempt.jobId, list.with(at, attempt));
+}
+
+function isSameDelivery(run: RunRecord, input: NewRun): boolean {
+  return (
+    run.delivery !== null &&
+    run.delivery === input.delivery &&
+    run.pipeline === input.pipeline &&
+    run.source.repo.key === input.source.repo.key
+  );
+}
+
+function isInScope(scope: ClaimScope, run: RunRecord, job: JobRecord): boolean {
+  if (scope.kind === "runs") return scope.runIds.includes(run.id);
+  const { tags } = run.plan.jobs[job.index]!;
+  return (
+    run.mode === "queue" &&
+    scope.executors.includes(run.executor) &&
+    tags.every((tag) => scope.labels.includes(tag))
+  );
 }
 
 function queueOrder(a: JobRecord, b: JobRecord): number {

@@ -8,10 +8,16 @@ import type { StoredPlan } from "../stored-plan.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
 import { insertEvents, insertJobs } from "./run-rows.ts";
 
-/** Inside a transaction: the run with its number, its settled jobs and first events. */
-export async function createRun(db: Session, input: NewRun, stored: StoredPlan): Promise<RunState> {
+/**
+ * Inside a transaction: the run with its number, its settled jobs and first events; or the id of the one that is there
+ * already.
+ */
+export async function createRun(db: Session, input: NewRun, stored: StoredPlan): Promise<RunState | string> {
   const repositoryId = await keepRepository(db, input.source.repo);
-  const { pipelineId, number, now } = await takeNumber(db, repositoryId, input.pipeline);
+  const pipelineId = await lockPipeline(db, repositoryId, input.pipeline);
+  const existing = await findExisting(db, pipelineId, input);
+  if (existing !== undefined) return existing;
+  const { number, now } = await takeNumber(db, pipelineId);
   const run = newRunRecord({ ...input, plan: stored.plan }, number, now);
   const jobs = stored.plan.jobs.map((planned, index) => newJob(run, planned.name, index, now));
   const unsettled: RunState = { run, jobs, attempts: new Map() };
@@ -20,7 +26,7 @@ export async function createRun(db: Session, input: NewRun, stored: StoredPlan):
   await Promise.all([
     keepPlan(db, stored),
     insertRun(db, state.run, { repositoryId, pipelineId, planHash: stored.hash }),
-    insertJobs(db, state.jobs),
+    insertJobs(db, state.jobs, stored.plan),
     insertEvents(db, changes.events),
   ]);
   return state;
@@ -36,16 +42,36 @@ async function keepRepository(db: Session, repo: RunSource["repo"]): Promise<num
 }
 
 /** Holds the pipeline's row until the end of the transaction: numbers follow each other in the order of creation. */
-async function takeNumber(
-  db: Session,
-  repositoryId: number,
-  name: string,
-): Promise<{ pipelineId: number; number: number; now: number }> {
-  const row = await db.get<{ pipelineId: number; number: number; now: number }>(
-    `INSERT INTO pipelines (repository_id, name, last_number) VALUES ($1, $2, 1)
-     ON CONFLICT (repository_id, name) DO UPDATE SET last_number = pipelines.last_number + 1
-     RETURNING id AS "pipelineId", last_number AS number, ${NOW} AS now`,
+async function lockPipeline(db: Session, repositoryId: number, name: string): Promise<number> {
+  const row = await db.get<{ id: number }>(
+    `INSERT INTO pipelines (repository_id, name, last_number) VALUES ($1, $2, 0)
+     ON CONFLICT (repository_id, name) DO UPDATE SET last_number = pipelines.last_number RETURNING id`,
     ...[repositoryId, name],
+  );
+  return row!.id;
+}
+
+/** Looked up under the pipeline's lock: whoever creates the same run is done, or has not begun. */
+async function findExisting(
+  db: Session,
+  pipelineId: number,
+  { id, delivery }: NewRun,
+): Promise<string | undefined> {
+  const row = await db.get<{ id: string }>(
+    `SELECT id FROM runs WHERE id = $1
+     UNION ALL
+     SELECT id FROM runs WHERE pipeline_id = $2 AND delivery = $3
+     LIMIT 1`,
+    ...[id, pipelineId, delivery],
+  );
+  return row?.id;
+}
+
+async function takeNumber(db: Session, pipelineId: number): Promise<{ number: number; now: number }> {
+  const row = await db.get<{ number: number; now: number }>(
+    `UPDATE pipelines SET last_number = last_number + 1 WHERE id = $1
+     RETURNING last_number AS number, ${NOW} AS now`,
+    pipelineId,
   );
   return row!;
 }
@@ -64,14 +90,16 @@ async function insertRun(
 ): Promise<void> {
   const { source } = run;
   await db.run(
-    `INSERT INTO runs (id, repository_id, pipeline_id, number, branch, commit_sha, commit_message, tree, dirty,
-       trigger_kind, mode, executor, owner, plan_hash, overrides, status, warnings, cancel_requested_at,
+    `INSERT INTO runs (id, repository_id, pipeline_id, number, branch, tag, commit_sha, commit_message, tree, dirty,
+       trigger_kind, mode, executor, owner, plan_hash, overrides, delivery, after_run, status, warnings, cancel_requested_at,
        stop_requested_at, created_at, started_at, finished_at, version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+       $24, $25, $26)`,
     ...[run.id, of.repositoryId, of.pipelineId, run.number],
-    ...[source.branch, source.commit, source.commitMessage, source.tree],
+    ...[source.branch, source.tag, source.commit, source.commitMessage, source.tree],
     ...[source.dirty && JSON.stringify(source.dirty), run.trigger, run.mode, run.executor],
     ...[run.owner && JSON.stringify(run.owner), of.planHash, JSON.stringify(run.overrides)],
+    ...[run.delivery, run.after],
     ...[run.status, run.warnings, run.cancelRequestedAt, run.stopRequestedAt],
     ...[run.createdAt, run.startedAt, run.finishedAt, FIRST_VERSION],
   );

@@ -1,7 +1,8 @@
 import { newAttempt } from "../../run/new-rows.ts";
-import type { AttemptRecord, JobRecord, Lease } from "../../run/records.ts";
+import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { ClaimScope, LeaseState } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
+import { IS_CLAIMABLE, QUEUE_ORDER, tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { StaleRows } from "../stale-rows.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
@@ -84,16 +85,23 @@ async function firstAfterWaiting(db: Session, scope: ClaimScope): Promise<JobRec
 }
 
 function claimable(scope: ClaimScope): { from: string; values: string[] } {
-  const [inScope, value] =
-    scope.kind === "queue"
-      ? ["runs.mode = $1", "queue"]
-      : ["runs.id IN (SELECT json_array_elements_text($1::text::json))", JSON.stringify(scope.runIds)];
+  const { inScope, values } = conditionOf(scope);
   return {
-    from: `FROM jobs JOIN runs ON runs.id = jobs.run_id
-      WHERE jobs.state = 'pending' AND runs.cancel_requested_at IS NULL AND runs.stop_requested_at IS NULL
-        AND ${inScope}
-      ORDER BY jobs.queued_at, jobs.run_id, jobs.position`,
-    values: [value!],
+    from: `FROM jobs JOIN runs ON runs.id = jobs.run_id WHERE ${IS_CLAIMABLE} AND ${inScope} ORDER BY ${QUEUE_ORDER}`,
+    values,
+  };
+}
+
+function conditionOf(scope: ClaimScope): { inScope: string; values: string[] } {
+  if (scope.kind === "runs")
+    return {
+      inScope: "runs.id IN (SELECT json_array_elements_text($1::text::json))",
+      values: [JSON.stringify(scope.runIds)],
+    };
+  return {
+    inScope: `runs.mode = 'queue' AND runs.executor IN (SELECT json_array_elements_text($1::text::json))
+      AND (jobs.tags = '[]' OR jobs.tags::jsonb <@ $2::text::jsonb)`,
+    values: [JSON.stringify(scope.executors), tagsText(scope.labels)],
   };
 }
 
@@ -136,9 +144,12 @@ export async function renewLeases(db: Session, leases: Lease[], leaseMs: number)
   });
 }
 
-export function findExpiredLeases(db: Session): Promise<Lease[]> {
+export function findExpiredLeases(db: Session, mode: RunRecord["mode"]): Promise<Lease[]> {
   return db.all<Lease>(
-    `SELECT ${LEASE_COLUMNS} FROM attempts WHERE outcome IS NULL AND lease_until < ${NOW} ORDER BY lease_until, id`,
+    `SELECT ${LEASE_COLUMNS} FROM attempts JOIN runs ON runs.id = attempts.run_id
+     WHERE attempts.outcome IS NULL AND attempts.lease_until < ${NOW} AND runs.mode = $1
+     ORDER BY attempts.lease_until, attempts.id`,
+    mode,
   );
 }
 

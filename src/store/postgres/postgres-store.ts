@@ -52,11 +52,19 @@ export class PostgresStore implements Store {
   async createRun(input: NewRun): Promise<RunRecord> {
     const plan = StoredPlan.of(input.plan);
     const kept = structuredClone(input);
-    const state = await this.#db.write((session) => createRun(session, kept, plan), "refused");
+    const { run, state } = await this.#db.write(async (session) => {
+      const made = await createRun(session, kept, plan);
+      if (typeof made !== "string") return { run: made.run, state: made };
+      const [existing] = await runs.toRecords(session, this.#plans, [
+        (await runs.readRunRow(session, made))!,
+      ]);
+      return { run: existing!, state: undefined };
+    }, "any");
+    if (state === undefined) return run;
     this.#plans.add(plan);
     this.#states.put(FIRST_VERSION, state);
     this.#changes.emit();
-    return state.run;
+    return run;
   }
 
   readRun(runId: string): Promise<RunDetail | undefined> {
@@ -139,8 +147,8 @@ export class PostgresStore implements Store {
     return this.#db.writeOne((session) => leases.renewLeases(session, held, leaseMs));
   }
 
-  findExpiredLeases(): Promise<Lease[]> {
-    return this.#db.read(leases.findExpiredLeases);
+  findExpiredLeases(mode: RunRecord["mode"]): Promise<Lease[]> {
+    return this.#db.read((session) => leases.findExpiredLeases(session, mode));
   }
 
   findAttemptsOf(worker: string) {

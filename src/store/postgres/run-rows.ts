@@ -1,5 +1,7 @@
+import type { Plan } from "../../plan/plan.ts";
 import type { AttemptRecord, JobRecord, NewRunEvent, RunRecord } from "../../run/records.ts";
 import type { RunChanges, RunState } from "../../run/run-state.ts";
+import { tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS } from "../columns.ts";
 import { type Session, withoutNul } from "./postgres-connection.ts";
 
@@ -29,18 +31,20 @@ export async function writeChanges(db: Session, before: RunState, changes: RunCh
   ]);
 }
 
-export async function insertJobs(db: Session, jobs: readonly JobRecord[]): Promise<void> {
+export async function insertJobs(db: Session, jobs: readonly JobRecord[], plan: Plan): Promise<void> {
   if (jobs.length === 0) return;
+  const rows = jobs.map((job) => ({ ...job, tags: tagsText(plan.jobs[job.index]!.tags) }));
   await db.runGuarded(
     jobs.length,
     `INSERT INTO jobs (id, run_id, name, position, state, allowed, failure_reason, exit_code, attempt, retries_used,
-       cancel_requested, created_at, queued_at, started_at, finished_at)
+       cancel_requested, created_at, queued_at, started_at, finished_at, tags)
      SELECT id, "runId", name, index, state, allowed, "failureReason", "exitCode", attempt, "retriesUsed",
-       "cancelRequested", "createdAt", "queuedAt", "startedAt", "finishedAt"
+       "cancelRequested", "createdAt", "queuedAt", "startedAt", "finishedAt", tags
      FROM json_to_recordset($1::text::json) AS job (id text, "runId" text, name text, index integer, state text,
        allowed boolean, "failureReason" text, "exitCode" integer, attempt integer, "retriesUsed" integer,
-       "cancelRequested" boolean, "createdAt" bigint, "queuedAt" bigint, "startedAt" bigint, "finishedAt" bigint)`,
-    toJson(jobs),
+       "cancelRequested" boolean, "createdAt" bigint, "queuedAt" bigint, "startedAt" bigint, "finishedAt" bigint,
+       tags text)`,
+    toJson(rows),
   );
 }
 

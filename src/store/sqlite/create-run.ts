@@ -8,8 +8,13 @@ import type { StoredPlan } from "../stored-plan.ts";
 import { insertEvents, insertJob } from "./run-rows.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
-/** Inside a write transaction: the run with its number, its settled jobs and first events. */
-export function createRun(db: SqliteConnection, input: NewRun, stored: StoredPlan): RunState {
+/**
+ * Inside a write transaction: the run with its number, its settled jobs and first events; or the id of the one that is there
+ * already.
+ */
+export function createRun(db: SqliteConnection, input: NewRun, stored: StoredPlan): RunState | string {
+  const existing = findExisting(db, input);
+  if (existing !== undefined) return existing;
   const now = db.now();
   const repositoryId = keepRepository(db, input.source.repo);
   const { pipelineId, number } = takeNumber(db, repositoryId, input.pipeline);
@@ -20,9 +25,21 @@ export function createRun(db: SqliteConnection, input: NewRun, stored: StoredPla
   const state = withChanges(unsettled, changes);
   db.run("INSERT INTO plans (hash, plan) VALUES (?1, ?2) ON CONFLICT DO NOTHING", stored.hash, stored.text);
   insertRun(db, state.run, { repositoryId, pipelineId, planHash: stored.hash });
-  for (const job of state.jobs) insertJob(db, job);
+  for (const job of state.jobs) insertJob(db, job, stored.plan.jobs[job.index]!.tags);
   insertEvents(db, changes.events);
   return state;
+}
+
+function findExisting(db: SqliteConnection, { id, delivery, pipeline, source }: NewRun): string | undefined {
+  return db.get<{ id: string }>(
+    `SELECT id FROM runs WHERE id = ?1
+     UNION ALL
+     SELECT runs.id FROM repositories
+     JOIN pipelines ON pipelines.repository_id = repositories.id
+     JOIN runs ON runs.pipeline_id = pipelines.id
+     WHERE repositories.key = ?2 AND pipelines.name = ?3 AND runs.delivery = ?4`,
+    ...[id, source.repo.key, pipeline, delivery],
+  )?.id;
 }
 
 function keepRepository(db: SqliteConnection, repo: RunSource["repo"]): number {
@@ -53,14 +70,15 @@ function insertRun(
 ): void {
   const { source } = run;
   db.run(
-    `INSERT INTO runs (id, repository_id, pipeline_id, number, branch, commit_sha, commit_message, tree, dirty,
-       trigger_kind, mode, executor, owner, plan_hash, overrides, status, warnings, cancel_requested_at,
+    `INSERT INTO runs (id, repository_id, pipeline_id, number, branch, tag, commit_sha, commit_message, tree, dirty,
+       trigger_kind, mode, executor, owner, plan_hash, overrides, delivery, after_run, status, warnings, cancel_requested_at,
        stop_requested_at, created_at, started_at, finished_at, version)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)`,
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)`,
     ...[run.id, of.repositoryId, of.pipelineId, run.number],
-    ...[source.branch, source.commit, source.commitMessage, source.tree],
+    ...[source.branch, source.tag, source.commit, source.commitMessage, source.tree],
     ...[source.dirty && JSON.stringify(source.dirty), run.trigger, run.mode, run.executor],
     ...[run.owner && JSON.stringify(run.owner), of.planHash, JSON.stringify(run.overrides)],
+    ...[run.delivery, run.after],
     ...[run.status, Number(run.warnings), run.cancelRequestedAt, run.stopRequestedAt],
     ...[run.createdAt, run.startedAt, run.finishedAt, FIRST_VERSION],
   );

@@ -1,7 +1,8 @@
 import { newAttempt } from "../../run/new-rows.ts";
-import type { AttemptRecord, JobRecord, Lease } from "../../run/records.ts";
+import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { ClaimScope, LeaseState } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
+import { IS_CLAIMABLE, QUEUE_ORDER, tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { insertEvents, jobRecord } from "./run-rows.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
@@ -25,18 +26,27 @@ export interface Claimed {
 
 /** The first claimable job in queue order. */
 export function findClaimable(db: SqliteConnection, scope: ClaimScope): JobRecord | undefined {
-  const [inScope, value] =
-    scope.kind === "queue"
-      ? ["runs.mode = ?1", "queue"]
-      : ["runs.id IN (SELECT value FROM json_each(?1))", JSON.stringify(scope.runIds)];
+  const { inScope, values } = conditionOf(scope);
   const row = db.get<JobRow>(
     `SELECT ${JOB_COLUMNS} FROM jobs JOIN runs ON runs.id = jobs.run_id
-     WHERE jobs.state = 'pending' AND runs.cancel_requested_at IS NULL AND runs.stop_requested_at IS NULL
-       AND ${inScope}
-     ORDER BY jobs.queued_at, jobs.run_id, jobs.position LIMIT 1`,
-    value,
+     WHERE ${IS_CLAIMABLE} AND ${inScope} ORDER BY ${QUEUE_ORDER} LIMIT 1`,
+    ...values,
   );
   return row && jobRecord(row);
+}
+
+function conditionOf(scope: ClaimScope): { inScope: string; values: string[] } {
+  if (scope.kind === "runs")
+    return {
+      inScope: "runs.id IN (SELECT value FROM json_each(?1))",
+      values: [JSON.stringify(scope.runIds)],
+    };
+  return {
+    inScope: `runs.mode = 'queue' AND runs.executor IN (SELECT value FROM json_each(?1))
+       AND NOT EXISTS (
+         SELECT 1 FROM json_each(jobs.tags) WHERE value NOT IN (SELECT value FROM json_each(?2)))`,
+    values: [JSON.stringify(scope.executors), tagsText(scope.labels)],
+  };
 }
 
 /** Inside a write transaction. */
@@ -83,11 +93,12 @@ export function renewLeases(db: SqliteConnection, leases: Lease[], leaseMs: numb
   });
 }
 
-export function findExpiredLeases(db: SqliteConnection): Lease[] {
+export function findExpiredLeases(db: SqliteConnection, mode: RunRecord["mode"]): Lease[] {
   return db.all<Lease>(
-    `SELECT ${LEASE_COLUMNS} FROM attempts
-     WHERE outcome IS NULL AND lease_until < ?1 ORDER BY lease_until, id`,
-    db.now(),
+    `SELECT ${LEASE_COLUMNS} FROM attempts JOIN runs ON runs.id = attempts.run_id
+     WHERE attempts.outcome IS NULL AND attempts.lease_until < ?1 AND runs.mode = ?2
+     ORDER BY attempts.lease_until, attempts.id`,
+    ...[db.now(), mode],
   );
 }
 

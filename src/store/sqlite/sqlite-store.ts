@@ -50,11 +50,17 @@ export class SqliteStore implements Store {
 
   async createRun(input: NewRun): Promise<RunRecord> {
     const plan = StoredPlan.of(input.plan);
-    const state = await this.#db.write("normal", () => createRun(this.#db, structuredClone(input), plan));
+    const { run, state } = await this.#db.write("normal", () => {
+      const made = createRun(this.#db, structuredClone(input), plan);
+      if (typeof made !== "string") return { run: made.run, state: made };
+      const row = runs.readRunRow(this.#db, made)!;
+      return { run: runs.recordOf(this.#db, this.#plans, row), state: undefined };
+    });
+    if (state === undefined) return run;
     this.#plans.add(plan);
     this.#states.put(FIRST_VERSION, state);
     this.#changes.emit();
-    return state.run;
+    return run;
   }
 
   readRun(runId: string): Promise<RunDetail | undefined> {
@@ -127,8 +133,8 @@ export class SqliteStore implements Store {
     return this.#db.write("normal", () => leases.renewLeases(this.#db, held, leaseMs));
   }
 
-  findExpiredLeases(): Promise<Lease[]> {
-    return this.#db.read(() => leases.findExpiredLeases(this.#db));
+  findExpiredLeases(mode: RunRecord["mode"]): Promise<Lease[]> {
+    return this.#db.read(() => leases.findExpiredLeases(this.#db, mode));
   }
 
   findAttemptsOf(worker: string) {

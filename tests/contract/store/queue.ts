@@ -55,6 +55,52 @@ export function queueContract(under: StoreUnderTest): void {
       expect(await claim(store)).toBeUndefined();
     });
 
+    test("go to workers of the run's executor that carry all tags of the job", async () => {
+      const { store } = under;
+      const tags = ["linux", 'a "quoted" one', "\ud800"];
+      const plan = planOf([plannedJob("tagged", { tags }), plannedJob("plain")]);
+      await store.createRun(newRun("a", plan, { executor: "docker" }));
+      const ask = (executors: ("docker" | "shell")[], labels: string[]) =>
+        claim(under.another, { scope: { kind: "queue", executors, labels } });
+      expect(await ask(["shell"], tags)).toBeUndefined();
+      expect(await ask([], tags)).toBeUndefined();
+      expect(await ask(["shell", "docker"], ["linux"])).toMatchObject({ jobId: "a-1" });
+      expect(await ask(["docker"], ["linux", "quoted"])).toBeUndefined();
+      expect(await ask(["docker"], [])).toBeUndefined();
+      expect(await ask(["docker"], ["more", ...tags])).toMatchObject({ jobId: "a-0" });
+      await store.createRun(newRun("b", plan, { mode: "local", executor: "docker" }));
+      const own = { kind: "runs" as const, runIds: ["b"] };
+      expect(await claim(store, { scope: own })).toMatchObject({ jobId: "b-0" });
+    });
+
+    test("pass over a run that comes after another, until that one has ended or is gone", async () => {
+      const { store, another } = under;
+      const manual = planOf([
+        plannedJob("first"),
+        plannedJob("wait", { when: "manual", stage: "test", stageIndex: 1 }),
+      ]);
+      await store.createRun(newRun("a", manual));
+      await store.createRun(newRun("b", ONE_JOB, { after: "a" }));
+      await store.createRun(newRun("c", ONE_JOB, { after: "b" }));
+      await store.createRun(newRun("d", ONE_JOB, { after: "deleted long ago" }));
+      const first = await started(store);
+      expect(first.runId).toBe("a");
+      expect((await claimed(another)).runId).toBe("d");
+      expect(await claim(another)).toBeUndefined();
+      let hints = 0;
+      using _watching = another.watch(() => {
+        hints += 1;
+      });
+      await finish(store, first);
+      expect((await detail(store, "a")).run.status).toBe("manual");
+      await eventually(() => hints > 0);
+      const second = await started(another);
+      expect(second.runId).toBe("b");
+      expect(await claim(store)).toBeUndefined();
+      await finish(store, second, FAILURE);
+      expect(await claim(another)).toMatchObject({ runId: "c" });
+    });
+
     test("go to the run that waits longest first", async () => {
       const { store } = under;
       const made = [await store.createRun(newRun("z", ONE_JOB))];
@@ -167,8 +213,18 @@ export function queueContract(under: StoreUnderTest): void {
       expect((await attemptOf(store, lease)).leaseUntil).toBeGreaterThan(leaseUntil + 30_000);
       await store.renewLeases([lease], 1);
       await eventually(async () => !(await store.isLeaseLive(lease)));
-      expect(await another.findExpiredLeases()).toEqual([lease]);
+      expect(await another.findExpiredLeases("queue")).toEqual([lease]);
       expect(await store.renewLeases([], 1_000)).toEqual([]);
+    });
+
+    test("that ran out are told apart by the mode of their runs", async () => {
+      const { store, another } = under;
+      await store.createRun(newRun("local", ONE_JOB, { mode: "local" }));
+      await store.createRun(newRun("queued", ONE_JOB));
+      const local = await claimed(store, { leaseMs: -10, scope: { kind: "runs", runIds: ["local"] } });
+      const queued = await claimed(store, { leaseMs: -10 });
+      expect(await another.findExpiredLeases("local")).toEqual([local]);
+      expect(await another.findExpiredLeases("queue")).toEqual([queued]);
     });
 
     test("are answered one by one: held where the token matches and the attempt is unfinished", async () => {
@@ -195,7 +251,7 @@ export function queueContract(under: StoreUnderTest): void {
         [dead.jobId, 1],
       ]);
       await another.expireLeasesOf("dead");
-      expect(await store.findExpiredLeases()).toEqual([dead]);
+      expect(await store.findExpiredLeases("queue")).toEqual([dead]);
       expect([await store.isLeaseLive(dead), await store.isLeaseLive(alive)]).toEqual([false, true]);
       expect((await store.execute("a", { type: "reap", lease: dead }))?.kind).toBe("done");
       expect(await store.findAttemptsOf("dead")).toEqual([]);

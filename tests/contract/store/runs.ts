@@ -36,6 +36,7 @@ export function runContract(under: StoreUnderTest): void {
         source: {
           repo: { key: text, name: text },
           branch: text,
+          tag: text,
           commit: null,
           commitMessage: text,
           tree: "t",
@@ -45,6 +46,8 @@ export function runContract(under: StoreUnderTest): void {
         mode: "local",
         owner: { machineId: text, bootId: "b", pid: 1, processStart: "77" },
         overrides: [text, "a=b"],
+        delivery: text,
+        after: text,
       });
       const made = await under.store.createRun(input);
       const read = await detail(under.another, "a");
@@ -74,6 +77,45 @@ export function runContract(under: StoreUnderTest): void {
       const elsewhere = newRun("e", ONE_JOB);
       elsewhere.source.repo.key = "/elsewhere";
       expect([other.number, (await under.store.createRun(elsewhere)).number]).toEqual([1, 1]);
+    });
+
+    test("of a delivery that was here before is the one that was made then", async () => {
+      const { store, another } = under;
+      const made = await store.createRun(newRun("a", ONE_JOB, { delivery: "d" }));
+      expect({ ...(await another.createRun(newRun("b", THREE_JOBS, { delivery: "d" }))) }).toEqual({
+        ...made,
+      });
+      await finish(store, await started(store));
+      expect(await another.createRun(newRun("c", ONE_JOB, { delivery: "d" }))).toMatchObject({
+        id: "a",
+        status: "success",
+      });
+      expect(await another.createRun(newRun("a", ONE_JOB))).toMatchObject({ id: "a", number: 1 });
+      const elsewhere = newRun("e", ONE_JOB, { delivery: "d" });
+      elsewhere.source.repo.key = "/elsewhere";
+      const others = [
+        newRun("other", ONE_JOB, { delivery: "other" }),
+        newRun("docs", ONE_JOB, { delivery: "d", pipeline: "docs" }),
+        elsewhere,
+      ];
+      for (const other of others) expect((await store.createRun(other)).id).toBe(other.id);
+      expect((await detail(store, "other")).run.number).toBe(2);
+      expect((await store.findRuns({})).map(({ id }) => id).sort()).toEqual(["a", "docs", "e", "other"]);
+    });
+
+    test("of one delivery is made once, however many make it at the same time", async () => {
+      const stores = [under.store, under.another];
+      const made = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => {
+          const delivery = `d${i % 4}`;
+          return stores[i % 2]!.createRun(newRun(`r${i}`, ONE_JOB, { delivery }));
+        }),
+      );
+      expect(new Set(made.map(({ id }) => id)).size).toBe(4);
+      for (const [i, { delivery }] of made.entries()) expect(delivery).toBe(`d${i % 4}`);
+      const stored = await under.another.findRuns({});
+      expect(stored.map(({ number }) => number).sort()).toEqual([1, 2, 3, 4]);
+      for (const { id } of stored) expect((await detail(under.store, id)).jobs).toHaveLength(1);
     });
 
     test("without jobs that may start is finished at once", async () => {

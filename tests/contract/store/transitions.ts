@@ -158,7 +158,7 @@ export function transitionContract(under: StoreUnderTest): void {
       ];
       expect(await kind("a", { type: "begin_cancel", lease: leases[2]! })).toBe("done");
       const found = await eventually(async () => {
-        const now = await another.findExpiredLeases();
+        const now = await another.findExpiredLeases("queue");
         return now.length === 3 && now;
       });
       expect(found.map(({ jobId }) => jobId).sort()).toEqual(leases.map(({ jobId }) => jobId).sort());
@@ -171,7 +171,7 @@ export function transitionContract(under: StoreUnderTest): void {
         ["failed", "worker_lost"],
         ["canceled", "canceled"],
       ]);
-      expect(await store.findExpiredLeases()).toEqual([]);
+      expect(await store.findExpiredLeases("queue")).toEqual([]);
     });
   });
 
@@ -334,7 +334,7 @@ export function transitionContract(under: StoreUnderTest): void {
 }
 
 async function expired(store: Store): Promise<void> {
-  await eventually(async () => (await store.findExpiredLeases()).length > 0);
+  await eventually(async () => (await store.findExpiredLeases("queue")).length > 0);
 }
 
 function plain(of: Awaited<ReturnType<typeof detail>>): object {
