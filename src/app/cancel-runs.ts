@@ -1,7 +1,7 @@
 import { type JobRecord, type RunRecord, TERMINAL_RUN_STATUSES } from "../run/records.ts";
 import type { RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
-import { type RunSelection, toRunFilter } from "./find-run.ts";
+import { readRun } from "./find-run.ts";
 import { type RunSummaryJson, toRunSummaryJson } from "./shapes.ts";
 import { pollUntil } from "./wait.ts";
 
@@ -13,46 +13,68 @@ export interface EndedRun {
 }
 
 /**
- * Asks every active run of the selection to cancel and waits, up to `waitMs`, until each is over. Empty: nothing was
+ * Asks every active run that matches to cancel and waits, up to `waitMs`, until each is over. Empty: nothing was
  * running, which is no error.
  */
 export async function cancelRuns(
   app: App,
-  selection: RunSelection,
+  filter: RunFilter,
   options: { actor: string; waitMs: number },
   signal: AbortSignal,
 ): Promise<EndedRun[]> {
   const store = await app.store();
-  const active = await findActiveRuns(store, await toRunFilter(app, selection, signal));
-  const asked: { run: RunRecord; jobs: string[] }[] = [];
-  for (const run of active) {
-    const result = await store.execute(run.id, { type: "request_cancel", actor: options.actor });
-    if (result === undefined) continue;
-    asked.push({
-      run,
-      jobs: result.kind === "done" ? result.affectedJobs : await runningJobs(store, run.id),
-    });
-  }
+  const asked: AskedRun[] = [];
+  for (const run of await findActiveRuns(store, filter))
+    asked.push(...(await askToCancel(store, run, options.actor)));
   const ids = new Set(asked.map(({ run }) => run.id));
   await pollUntil(store, options.waitMs, signal, async () => (await stillActive(store, ids)).length === 0);
   return Promise.all(asked.map((entry) => toEndedRun(app, store, entry)));
 }
 
-/** Asks every active run of the selection to start nothing more. Does not wait for the jobs that run. */
-export async function stopRuns(
-  app: App,
-  selection: RunSelection,
-  options: { actor: string },
-  signal: AbortSignal,
-): Promise<EndedRun[]> {
+/** Asks every active run that matches to start nothing more. Does not wait for the jobs that run. */
+export async function stopRuns(app: App, filter: RunFilter, options: { actor: string }): Promise<EndedRun[]> {
   const store = await app.store();
-  const active = await findActiveRuns(store, await toRunFilter(app, selection, signal));
-  const asked: { run: RunRecord; jobs: string[] }[] = [];
-  for (const run of active) {
-    const result = await store.execute(run.id, { type: "request_stop", actor: options.actor });
-    if (result !== undefined) asked.push({ run, jobs: await runningJobs(store, run.id) });
-  }
+  const asked: AskedRun[] = [];
+  for (const run of await findActiveRuns(store, filter))
+    asked.push(...(await askToStop(store, run, options.actor)));
   return Promise.all(asked.map((entry) => toEndedRun(app, store, entry)));
+}
+
+/** One run, over or not. Throws NOT_FOUND. */
+export async function cancelRun(app: App, runId: string, options: { actor: string }): Promise<EndedRun> {
+  return askOne(app, runId, (store, run) => askToCancel(store, run, options.actor));
+}
+
+export async function stopRun(app: App, runId: string, options: { actor: string }): Promise<EndedRun> {
+  return askOne(app, runId, (store, run) => askToStop(store, run, options.actor));
+}
+
+interface AskedRun {
+  run: RunRecord;
+  jobs: string[];
+}
+
+async function askOne(
+  app: App,
+  runId: string,
+  ask: (store: Store, run: RunRecord) => Promise<AskedRun[]>,
+): Promise<EndedRun> {
+  const store = await app.store();
+  const { run } = await readRun(app, runId);
+  const [asked = { run, jobs: [] }] = await ask(store, run);
+  return toEndedRun(app, store, asked);
+}
+
+/** Empty: the run has been deleted. */
+async function askToCancel(store: Store, run: RunRecord, actor: string): Promise<AskedRun[]> {
+  const result = await store.execute(run.id, { type: "request_cancel", actor });
+  if (result === undefined) return [];
+  return [{ run, jobs: result.kind === "done" ? result.affectedJobs : await runningJobs(store, run.id) }];
+}
+
+async function askToStop(store: Store, run: RunRecord, actor: string): Promise<AskedRun[]> {
+  const result = await store.execute(run.id, { type: "request_stop", actor });
+  return result === undefined ? [] : [{ run, jobs: await runningJobs(store, run.id) }];
 }
 
 const ACTIVE_STATUSES: RunRecord["status"][] = ["pending", "running", "canceling", "manual"];
@@ -73,11 +95,7 @@ async function runningJobs(store: Store, runId: string): Promise<string[]> {
   return (detail?.jobs ?? []).filter(isRunning).map((job) => job.name);
 }
 
-async function toEndedRun(
-  app: App,
-  store: Store,
-  entry: { run: RunRecord; jobs: string[] },
-): Promise<EndedRun> {
+async function toEndedRun(app: App, store: Store, entry: AskedRun): Promise<EndedRun> {
   const run = (await store.readRun(entry.run.id))?.run ?? entry.run;
   return {
     run: toRunSummaryJson(run, app.now()),

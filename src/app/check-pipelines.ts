@@ -17,6 +17,15 @@ export interface CheckJson {
   }[];
 }
 
+/** A pipeline file as it was found and judged. `text` is empty where it cannot be read. */
+export interface CheckedFile {
+  file: string;
+  text: string;
+  /** What is in it; null exactly where a diagnostic is an error. `stages`: those that have jobs. */
+  pipeline: { name: string; jobs: number; stages: number } | null;
+  diagnostics: Diagnostic[];
+}
+
 /** Every selected file with all its problems. A single file is read where it lies, in a repository or not. */
 export async function checkPipelines(
   app: App,
@@ -28,9 +37,16 @@ export async function checkPipelines(
   return onDisk ?? (await loadPipelines(app, selection, signal)).files;
 }
 
-export function toCheckJson(files: LoadedFile[]): CheckJson {
+export function toCheckedFile({ file, text, pipeline, diagnostics }: LoadedFile): CheckedFile {
+  if (pipeline === undefined) return { file, text, pipeline: null, diagnostics };
+  const { name, jobs } = pipeline;
+  const stages = new Set(jobs.map((job) => job.stage)).size;
+  return { file, text, pipeline: { name, jobs: jobs.length, stages }, diagnostics };
+}
+
+export function toCheckJson(files: CheckedFile[]): CheckJson {
   return {
-    valid: files.every(({ pipeline }) => pipeline !== undefined),
+    valid: files.every(({ pipeline }) => pipeline !== null),
     diagnostics: files.flatMap(({ diagnostics }) => diagnostics.map(toDiagnosticJson)),
   };
 }

@@ -1,3 +1,5 @@
+import type { AllowFailure, When } from "../pipeline/pipeline.ts";
+import { type ManualGate, manualGates } from "../plan/manual-gates.ts";
 import { startOrder } from "../plan/order.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { App } from "./app.ts";
@@ -8,12 +10,24 @@ import type { LoadedFile, RunRequest } from "./run-request.ts";
 /** `dryrun --json`, of one pipeline. */
 export interface DryRunJson {
   pipeline: string;
-  stages: {
-    name: string;
-    jobs: { name: string; image: string | null; needs: string[]; script: string[]; when: string }[];
-  }[];
+  stages: { name: string; jobs: DryRunJob[] }[];
+  /** Why a job of the file is not in the run. */
+  leftOut: { job: string; reason: string }[];
   /** Names of the jobs that may start together, step by step. */
   order: string[][];
+}
+
+export interface DryRunJob {
+  name: string;
+  image: string | null;
+  needs: string[];
+  /** It starts as soon as its needs have ended; false: after all earlier stages. */
+  byNeeds: boolean;
+  script: string[];
+  when: When;
+  allowFailure: AllowFailure;
+  /** What manual jobs before it do to it; null where there are none. */
+  gate: ManualGate | null;
 }
 
 export type DryRuns = { kind: "planned"; plans: Plan[] } | { kind: "invalid"; files: LoadedFile[] };
@@ -34,6 +48,7 @@ export async function dryRun(
 }
 
 export function toDryRunJson(plan: Plan): DryRunJson {
+  const gates = manualGates(plan);
   return {
     pipeline: plan.pipeline,
     stages: plan.stages.map((name, stageIndex) => ({
@@ -44,10 +59,14 @@ export function toDryRunJson(plan: Plan): DryRunJson {
           name: job.name,
           image: job.image?.name ?? null,
           needs: job.needs ?? [],
+          byNeeds: job.needs !== null,
           script: [...job.beforeScript, ...job.script],
           when: job.when,
+          allowFailure: job.allowFailure,
+          gate: gates.get(job.name) ?? null,
         })),
     })),
+    leftOut: plan.leftOut,
     order: startOrder(plan),
   };
 }

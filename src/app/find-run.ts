@@ -1,6 +1,5 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import { Suggester } from "../pipeline/suggest.ts";
-import type { RunStatus } from "../run/records.ts";
 import type { RunDetail, RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 
@@ -13,16 +12,11 @@ export interface RunSelection {
   number?: number;
 }
 
-/** The store's filter for a selection. Throws what opening a repository throws. */
-export async function toRunFilter(
-  app: App,
-  selection: RunSelection,
-  signal: AbortSignal,
-): Promise<RunFilter> {
-  const sources = await app.sources();
+/** The store's filter for a selection of runs that are recorded under `repoKey`. */
+export function toRunFilter(repoKey: string, selection: Omit<RunSelection, "repo">): RunFilter {
   const { branch, commit, pipeline, number } = selection;
   return {
-    repoKey: await sources.repoKey(selection.repo, signal),
+    repoKey,
     ...(branch === undefined ? {} : { branch }),
     ...(commit === undefined ? {} : { commit: commit.toLowerCase() }),
     ...(pipeline === undefined ? {} : { pipeline }),
@@ -34,24 +28,26 @@ export async function toRunFilter(
  * The newest run that matches. Throws NOT_FOUND, which says what there is instead. `--run` without a pipeline is
  * accepted while only one pipeline has a run of that number.
  */
-export async function findRun(
-  app: App,
-  selection: RunSelection & { statuses?: RunStatus[] },
-  signal: AbortSignal,
-): Promise<RunDetail> {
+export async function findRun(app: App, filter: RunFilter): Promise<RunDetail> {
   const store = await app.store();
-  const filter = await toRunFilter(app, selection, signal);
-  const isUnambiguous = selection.pipeline !== undefined || selection.number === undefined;
-  const statuses = selection.statuses === undefined ? {} : { statuses: selection.statuses };
-  const details = await store.findRunDetails({ ...filter, ...statuses, limit: isUnambiguous ? 1 : 2 });
+  const isUnambiguous = filter.pipeline !== undefined || filter.number === undefined;
+  const details = await store.findRunDetails({ ...filter, limit: isUnambiguous ? 1 : 2 });
   const [first, second] = details;
   if (first === undefined) throw await explainNoRun(store, filter);
   if (second !== undefined) {
-    throw new CicdError("NOT_FOUND", `several pipelines have a run #${selection.number}`, {
+    throw new CicdError("NOT_FOUND", `several pipelines have a run #${filter.number}`, {
       hint: `name the pipeline: -p ${first.run.pipeline}`,
     });
   }
   return first;
+}
+
+/** A run by its id. Throws NOT_FOUND: there is none, or none any more. */
+export async function readRun(app: App, runId: string): Promise<RunDetail> {
+  const store = await app.store();
+  const detail = await store.readRun(runId);
+  if (detail !== undefined) return detail;
+  throw new CicdError("NOT_FOUND", "there is no such run, or it has been deleted");
 }
 
 /** A NOT_FOUND error that names what is recorded: the nearest pipeline, its range of runs, or that there is nothing. */

@@ -1,13 +1,16 @@
 import { isAbsolute } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
-import { type Override, parseOverride } from "../pipeline/overrides.ts";
-import { parsePipeline } from "../pipeline/parse-pipeline.ts";
-import { refuseSharedNames } from "../pipeline/shared-names.ts";
-import { Suggester } from "../pipeline/suggest.ts";
 import type { Source } from "../run/workspace.ts";
 import type { App } from "./app.ts";
+import { choosePipelines, judgeFile, judgePipelines, parseFile, readOverrides } from "./judge-pipelines.ts";
 import { PIPELINE_DIRECTORY, type PipelineTree, treeOfSource, treeOnDisk } from "./pipeline-tree.ts";
-import type { LoadedFile, LoadedPipelines, PipelineSelection } from "./run-request.ts";
+import type {
+  LoadedFile,
+  LoadedPipelines,
+  PipelineChoice,
+  PipelineFile,
+  PipelineSelection,
+} from "./run-request.ts";
 
 /**
  * Reads and checks the selected pipeline files of the selected tree: all of `.cicd-pipelines/`, the one of that name, or
@@ -20,65 +23,96 @@ export async function loadPipelines(
   selection: PipelineSelection,
   signal: AbortSignal,
 ): Promise<LoadedPipelines> {
-  const overrides = selection.overrides.map(readOverride);
-  const sources = await app.sources();
-  const request = {
-    repo: selection.repo,
-    ...(selection.branch === undefined ? {} : { branch: selection.branch }),
-    ...(selection.commit === undefined ? {} : { commit: selection.commit }),
-  };
-  const source = await sources.open(request, signal);
+  readOverrides(selection.overrides);
+  const source = await openSource(app, selection, signal);
   if (selection.file !== undefined)
     return { source, files: [await loadFile(app, selection.file, selection)] };
+  return { source, files: await loadFromSource(source, selection) };
+}
+
+/** The tree that a selection names, opened. */
+export async function openSource(
+  app: App,
+  { repo, branch, commit }: Pick<PipelineSelection, "repo" | "branch" | "commit">,
+  signal: AbortSignal,
+): Promise<Source> {
+  const sources = await app.sources();
+  const request = {
+    repo,
+    ...(branch === undefined ? {} : { branch }),
+    ...(commit === undefined ? {} : { commit }),
+  };
+  return sources.open(request, signal);
+}
+
+/** The pipeline files of an opened source. Throws CONFIG_NOT_FOUND, USAGE. */
+export async function loadFromSource(source: Source, choice: PipelineChoice): Promise<LoadedFile[]> {
+  return judgePipelines(await readFromSource(source), choice);
+}
+
+/** The same as they are. Throws CONFIG_NOT_FOUND where there is none. */
+export async function readFromSource(source: Source): Promise<PipelineFile[]> {
   const tree = await treeOfSource(source);
   if (tree.pipelineFiles.length === 0) throw await noPipeline(source);
-  return { source, files: selectFiles(await parseTree(tree, selection, overrides), selection) };
+  return readAll(tree);
 }
 
 /**
- * The same files without opening the source: of the working tree around `selection.repo` they are read where they lie, in
- * a fraction of the time that hashing the tree takes; those that git ignores are no part of it. Undefined where that cannot
- * be: a commit, a branch, a URL, or no pipeline there.
+ * The selected files without opening the source: of the working tree around `selection.repo` they are read where they lie,
+ * in a fraction of the time that hashing the tree takes; those that git ignores are no part of it. Undefined where that
+ * cannot be: a commit, a branch, a URL, or no pipeline there.
  */
 export async function loadFromDisk(
   app: App,
   selection: PipelineSelection,
   signal: AbortSignal,
 ): Promise<LoadedFile[] | undefined> {
+  const overrides = readOverrides(selection.overrides);
+  const found = await findOnDisk(app, selection, signal);
+  if (found === undefined) return undefined;
+  const files = found.files.map((file) => parseFile(file, overrides, selection.imageRequired));
+  const kept = withoutIgnored(files, await found.ignored);
+  return kept.length === 0 ? undefined : choosePipelines(kept, selection.pipeline);
+}
+
+/** All of these files as they are; undefined where `loadFromDisk` says so. */
+export async function readFromDisk(
+  app: App,
+  selection: PipelineSelection,
+  signal: AbortSignal,
+): Promise<PipelineFile[] | undefined> {
+  const found = await findOnDisk(app, selection, signal);
+  if (found === undefined) return undefined;
+  const kept = withoutIgnored(found.files, await found.ignored);
+  return kept.length === 0 ? undefined : kept;
+}
+
+/** `ignored`: paths that git ignores; undefined: all of them. */
+async function findOnDisk(
+  app: App,
+  selection: PipelineSelection,
+  signal: AbortSignal,
+): Promise<{ files: PipelineFile[]; ignored: Promise<string[] | undefined> } | undefined> {
   if (selection.branch !== undefined || selection.commit !== undefined) return undefined;
-  const overrides = selection.overrides.map(readOverride);
   const sources = await app.sources();
   const root = await sources.repoKey(selection.repo, signal);
   if (!isAbsolute(root)) return undefined;
   const tree = await treeOnDisk(app.files, root);
   if (tree.pipelineFiles.length === 0) return undefined;
-  const [ignored, files] = await Promise.all([
-    sources.ignoredFiles(root, tree.pipelineFiles, signal),
-    parseTree(tree, selection, overrides),
-  ]);
-  const kept = ignored === undefined ? [] : files.filter(({ file }) => !ignored.includes(file));
-  return kept.length === 0 ? undefined : selectFiles(kept, selection);
+  const ignored = sources.ignoredFiles(root, tree.pipelineFiles, signal);
+  // Whoever awaits it hears of a failure; until then it is none that nobody handles.
+  ignored.catch(() => {});
+  return { files: await readAll(tree), ignored };
 }
 
-async function parseTree(
-  tree: PipelineTree,
-  selection: PipelineSelection,
-  overrides: Override[],
-): Promise<LoadedFile[]> {
-  const files: LoadedFile[] = [];
-  for (const path of tree.pipelineFiles) {
-    const { text, problem } = await tree.read(path);
-    files.push(
-      problem === undefined
-        ? parseFile(path, text, overrides, selection.imageRequired)
-        : unreadable(path, problem),
-    );
-  }
+function withoutIgnored<T extends { file: string }>(files: T[], ignored: string[] | undefined): T[] {
+  return ignored === undefined ? [] : files.filter(({ file }) => !ignored.includes(file));
+}
+
+async function readAll(tree: PipelineTree): Promise<PipelineFile[]> {
+  const files: PipelineFile[] = [];
+  for (const file of tree.pipelineFiles) files.push({ file, ...(await tree.read(file)) });
   return files;
-}
-
-function selectFiles(files: LoadedFile[], { pipeline }: PipelineSelection): LoadedFile[] {
-  return selectByName(refuseSharedNames(files), pipeline);
 }
 
 /** Checks one file of this host, in a repository or not. */
@@ -87,18 +121,8 @@ export async function loadFile(
   file: string,
   options: Pick<PipelineSelection, "overrides" | "imageRequired">,
 ): Promise<LoadedFile> {
-  const overrides = options.overrides.map(readOverride);
-  return parseFile(file, await app.files.readText(file), overrides, options.imageRequired);
-}
-
-function parseFile(file: string, text: string, overrides: Override[], imageRequired: boolean): LoadedFile {
-  return { file, text, ...parsePipeline(text, { file, overrides, imageRequired }) };
-}
-
-function unreadable(file: string, message: string): LoadedFile {
-  const diagnostic = { code: "CONFIG_UNREADABLE", severity: "error", message, file } as const;
-  const diagnostics = [{ ...diagnostic, line: 1, column: 1, length: 1, hint: "put a regular file there" }];
-  return { file, text: "", pipeline: undefined, name: undefined, diagnostics };
+  readOverrides(options.overrides);
+  return judgeFile({ file, text: await app.files.readText(file) }, options);
 }
 
 async function noPipeline(source: Source): Promise<CicdError> {
@@ -106,43 +130,4 @@ async function noPipeline(source: Source): Promise<CicdError> {
     ? "this version does not read .gitlab-ci.yml yet; `cicd init` writes a pipeline of its own form"
     : "`cicd init` writes one that fits the repository";
   return new CicdError("CONFIG_NOT_FOUND", `there is no pipeline in ${PIPELINE_DIRECTORY}/`, { hint });
-}
-
-/** By the `name` in the file, else by the file's name: a broken file must still be found. */
-function selectByName(files: LoadedFile[], wanted: string | undefined): LoadedFile[] {
-  if (wanted === undefined) return files;
-  const named = files.filter(({ name }) => name?.value === wanted);
-  if (named.length > 0) return named;
-  const byFile = files.filter(({ file }) => baseName(file) === wanted);
-  if (byFile.length > 1) throw ambiguousName(wanted, byFile);
-  if (byFile.length > 0) return byFile;
-  const names = files.map(nameOf);
-  const hint = /\.ya?ml$/.test(wanted)
-    ? `-p takes the name of a pipeline; a file is named with -f ${wanted}`
-    : (new Suggester().hint(wanted, names) ?? `the repository has: ${names.join(", ")}`);
-  throw new CicdError("CONFIG_NOT_FOUND", `there is no pipeline named ${wanted}`, { hint });
-}
-
-function ambiguousName(wanted: string, files: LoadedFile[]): CicdError {
-  const paths = files.map(({ file }) => file).join(" and ");
-  const names = files.flatMap(({ name }) => name?.value ?? []);
-  return new CicdError("USAGE", `-p ${wanted} may mean ${paths}`, {
-    hint: `name the pipeline as its file does${names.length > 0 ? ` (${names.join(", ")})` : ""}, or the file with -f`,
-  });
-}
-
-function nameOf({ name, file }: LoadedFile): string {
-  return name?.value ?? baseName(file);
-}
-
-function baseName(file: string): string {
-  return file.slice(file.lastIndexOf("/") + 1).replace(/\.ya?ml$/, "");
-}
-
-function readOverride(text: string): Override {
-  const override = parseOverride(text);
-  if (override !== undefined) return override;
-  throw new CicdError("USAGE", `the override ${JSON.stringify(text)} is not of the form path=value`, {
-    hint: "for example -o default.image=node:22 or -o jobs.test.timeout=5m",
-  });
 }

@@ -22,8 +22,8 @@ export type ReportForm =
   | { kind: "jobs"; pipeline: string; stage: string; job: string }
   | { kind: "job"; pipeline: string; number: number; stage: string; job: string };
 
-export interface ReportRequest {
-  repo: string;
+/** What a report is about, of one repository. */
+export interface ReportQuery {
   pipeline?: string;
   number?: number;
   stage?: string;
@@ -55,7 +55,7 @@ export const REPORT_FORMS = [
 ] as const;
 
 /** Throws USAGE for a combination that is none of the seven, with the valid ones in the hint. */
-export function reportForm(request: ReportRequest): ReportForm {
+export function reportForm(request: ReportQuery): ReportForm {
   const { pipeline, number, stage, job } = request;
   if (pipeline === undefined) {
     if (number === undefined && stage === undefined && job === undefined) return { kind: "pipelines" };
@@ -79,12 +79,11 @@ function invalidForm(message: string): CicdError {
   return new CicdError("USAGE", message, { hint: `valid combinations: ${REPORT_FORMS.join(" · ")}` });
 }
 
-/** Throws USAGE, NOT_FOUND, and what the store and the repository throw. */
-export async function report(app: App, request: ReportRequest, signal: AbortSignal): Promise<Report> {
+/** Throws USAGE, NOT_FOUND, and what the store throws. */
+export async function report(app: App, repoKey: string, request: ReportQuery): Promise<Report> {
   const form = reportForm(request);
   const store = await app.store();
-  const sources = await app.sources();
-  const filter: RunFilter = { repoKey: await sources.repoKey(request.repo, signal) };
+  const filter: RunFilter = { repoKey };
   const toJson = (detail: RunDetail) => toRunJson(detail, app.now());
   if (form.kind === "pipelines") return reportPipelines(store, filter, toJson);
   const limit = request.limit === undefined ? {} : { limit: request.limit };

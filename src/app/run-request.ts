@@ -3,19 +3,23 @@ import type { RunRecord, Trigger } from "../run/records.ts";
 import type { Source } from "../run/workspace.ts";
 import type { ExecutorKind } from "./app.ts";
 
-/** Which pipeline files of which tree: the common part of check, dryrun and run. */
-export interface PipelineSelection {
-  repo: string;
-  branch?: string;
-  commit?: string;
+/** Which of a tree's pipeline files, and how they are read. */
+export interface PipelineChoice {
   /** By the `name` in the file or by the file's name without ending. */
   pipeline?: string;
-  /** A file of this host, wherever it lies. Excludes `pipeline`. */
-  file?: string;
   /** `-o`, as typed. */
   overrides: string[];
   /** False for the shell executor. */
   imageRequired: boolean;
+}
+
+/** Which pipeline files of which tree: the common part of check, dryrun and run. */
+export interface PipelineSelection extends PipelineChoice {
+  repo: string;
+  branch?: string;
+  commit?: string;
+  /** A file of this host, wherever it lies. Excludes `pipeline`. */
+  file?: string;
 }
 
 export interface RunRequest extends PipelineSelection {
@@ -25,6 +29,12 @@ export interface RunRequest extends PipelineSelection {
   executor: ExecutorKind;
   trigger: Trigger;
 }
+
+/** A pipeline file as it was read. `problem`: why it cannot be read, without the file's name. */
+export type PipelineFile = { file: string } & (
+  | { text: string; problem?: never }
+  | { text?: never; problem: string }
+);
 
 /** One pipeline file as found, whether it is valid or not. `file` is as the user would name it from where they stand. */
 export interface LoadedFile extends ParseResult {

@@ -1,12 +1,11 @@
-import type { Diagnostic } from "../pipeline/diagnostic.ts";
 import type { GetArtifacts, ListedArtifact } from "./artifacts.ts";
 import type { EndedRun } from "./cancel-runs.ts";
+import type { CheckedFile } from "./check-pipelines.ts";
 import type { DryRunJson } from "./dry-run.ts";
 import type { RunSelection } from "./find-run.ts";
 import type { LogPiece } from "./follow-log.ts";
 import type { FollowCursor, FollowItem } from "./follow-run.ts";
-import type { ListRequest } from "./list-runs.ts";
-import type { Report, ReportRequest } from "./report.ts";
+import type { Report, ReportQuery } from "./report.ts";
 import type { ReopenedRun } from "./retry-run.ts";
 import type { PipelineSelection } from "./run-request.ts";
 import type { RunJson, RunSummaryJson } from "./shapes.ts";
@@ -32,7 +31,7 @@ export interface Service {
     options: { logs: boolean; from?: FollowCursor },
     signal: AbortSignal,
   ): AsyncIterable<FollowItem>;
-  /** As `followLog`. */
+  /** As `followLog`, of a run that `find` or `read` gave. */
   logs(
     runId: string,
     options: { job?: string; follow: boolean },
@@ -40,8 +39,13 @@ export interface Service {
   ): AsyncIterable<LogPiece>;
   cancel(selection: RunSelection, options: { waitMs: number }, signal: AbortSignal): Promise<EndedRun[]>;
   stop(selection: RunSelection, signal: AbortSignal): Promise<EndedRun[]>;
-  report(request: ReportRequest, signal: AbortSignal): Promise<Report>;
-  list(request: ListRequest, signal: AbortSignal): Promise<{ runs: RunSummaryJson[] }>;
+  report(request: ReportQuery & { repo: string }, signal: AbortSignal): Promise<Report>;
+  /** The newest first; undefined: of all repositories. */
+  list(
+    selection: RunSelection | undefined,
+    options: { limit: number },
+    signal: AbortSignal,
+  ): Promise<{ runs: RunSummaryJson[] }>;
   /** `expired`: one sentence about what would be there, had it not expired. */
   artifacts(
     runId: string,
@@ -65,14 +69,6 @@ export interface PlanRequest extends PipelineSelection {
   variables: Record<string, string>;
   jobs: string[];
   stage?: string;
-}
-
-/** A pipeline file as it was found and judged. `text` is empty where it cannot be read. */
-export interface CheckedFile {
-  file: string;
-  text: string;
-  isValid: boolean;
-  diagnostics: Diagnostic[];
 }
 
 export type DryRunAnswer =

@@ -1,4 +1,3 @@
-import type { PlannedJob } from "../plan/plan.ts";
 import {
   type EpochMs,
   type FailureReason,
@@ -12,9 +11,12 @@ import {
 import { hasWarnings, stageStatus } from "../run/status.ts";
 import type { RunDetail } from "../run/store.ts";
 import { isExpired } from "./expiry.ts";
+import { awaitedJobs, whyUnstarted } from "./unstarted-jobs.ts";
 
 /** What users, scripts and the API see of a run. Times are ISO 8601 UTC, durations milliseconds. */
 export interface RunJson extends RunSummaryJson {
+  /** The manual jobs that it waits for. */
+  awaits: string[];
   stages: StageJson[];
 }
 
@@ -22,13 +24,20 @@ export interface RunSummaryJson extends Span {
   id: string;
   number: number;
   pipeline: string;
-  /** Absolute path, or URL without credentials. */
+  /** Absolute path, or URL without credentials; of a server's run `HOST/absolute/path` or `https://HOST/PATH`. */
   repo: string;
   branch: string | null;
+  /** Where the run is of a tag; `branch` is null then. */
+  tag: string | null;
   commit: string | null;
+  /** Its first line. */
+  commitMessage: string | null;
   /** The tree held changes that are in no commit. */
   dirty: boolean;
+  /** How many files they are in; null where a commit was taken as it is. */
+  dirtyFiles: { modified: number; untracked: number } | null;
   trigger: Trigger;
+  executor: RunRecord["executor"];
   status: StatusWord;
   /** An allowed failure happened. */
   warnings: boolean;
@@ -53,6 +62,8 @@ export interface JobJson extends Span {
   attempt: number;
   image: string | null;
   needs: string[];
+  /** Why it has not run, in words: `"unit" was skipped: "compile" failed`. */
+  note: string | null;
   /** Of the newest attempt, until they expire. */
   artifacts: ArtifactJson[];
 }
@@ -81,9 +92,9 @@ export function toRunJson(detail: RunDetail, now: EpochMs): RunJson {
   const artifacts = newestArtifacts(detail, now);
   const stages = run.plan.stages.map((name, stageIndex) => {
     const members = jobs.filter((job) => run.plan.jobs[job.index]!.stageIndex === stageIndex);
-    return toStageJson(name, members, run, artifacts, now);
+    return toStageJson(name, members, detail, artifacts, now);
   });
-  return { ...toRunSummaryJson(run, now), stages };
+  return { ...toRunSummaryJson(run, now), awaits: awaitedJobs(detail), stages };
 }
 
 export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
@@ -94,9 +105,13 @@ export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
     pipeline: run.pipeline,
     repo: source.repo.key,
     branch: source.branch,
+    tag: source.tag,
     commit: source.commit,
+    commitMessage: source.commitMessage,
     dirty: source.dirty !== null && source.dirty.modified + source.dirty.untracked > 0,
+    dirtyFiles: source.dirty,
     trigger: run.trigger,
+    executor: run.executor,
     status: run.status,
     warnings: run.warnings,
     createdAt: toIso(run.createdAt),
@@ -108,7 +123,7 @@ export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
 function toStageJson(
   name: string,
   jobs: JobRecord[],
-  run: RunRecord,
+  detail: RunDetail,
   artifacts: Map<string, ArtifactJson[]>,
   now: EpochMs,
 ): StageJson {
@@ -123,11 +138,12 @@ function toStageJson(
     warnings: hasWarnings(jobs),
     ...toTimes(startedAt, finishedAt),
     durationMs: startedAt === null ? null : busyMs(jobs, now),
-    jobs: jobs.map((job) => toJobJson(job, run.plan.jobs[job.index]!, artifacts.get(job.id) ?? [], now)),
+    jobs: jobs.map((job) => toJobJson(job, detail, artifacts.get(job.id) ?? [], now)),
   };
 }
 
-function toJobJson(job: JobRecord, planned: PlannedJob, artifacts: ArtifactJson[], now: EpochMs): JobJson {
+function toJobJson(job: JobRecord, detail: RunDetail, artifacts: ArtifactJson[], now: EpochMs): JobJson {
+  const planned = detail.run.plan.jobs[job.index]!;
   const hasFailed = job.state === "failed" || job.state === "canceled";
   return {
     name: job.name,
@@ -139,6 +155,7 @@ function toJobJson(job: JobRecord, planned: PlannedJob, artifacts: ArtifactJson[
     attempt: job.attempt,
     image: planned.image?.name ?? null,
     needs: planned.needs ?? [],
+    note: whyUnstarted(detail, job) ?? null,
     ...toSpan(job.startedAt, job.finishedAt, now),
     artifacts,
   };

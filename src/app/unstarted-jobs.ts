@@ -3,21 +3,6 @@ import type { JobRecord } from "../run/records.ts";
 import { normalState } from "../run/status.ts";
 import type { RunDetail } from "../run/store.ts";
 
-/** A job that did not run, and why, in words: `"unit" was skipped: "compile" failed`. */
-export interface UnstartedJob {
-  job: string;
-  why: string;
-}
-
-/** Of the jobs named, those that a run has left without an attempt although nobody canceled it. */
-export function unstartedJobs(detail: RunDetail, names: string[]): UnstartedJob[] {
-  return detail.jobs.flatMap((job) => {
-    if (!names.includes(job.name)) return [];
-    const why = whyUnstarted(detail, job);
-    return why === undefined ? [] : [{ job: job.name, why }];
-  });
-}
-
 /** The manual jobs that a run waits for. */
 export function awaitedJobs({ run, jobs }: RunDetail): string[] {
   return run.status === "manual"
@@ -25,10 +10,14 @@ export function awaitedJobs({ run, jobs }: RunDetail): string[] {
     : [];
 }
 
-function whyUnstarted(detail: RunDetail, job: JobRecord): string | undefined {
+/** Why a run has left a job without an attempt although nobody canceled it: `"unit" was skipped: "compile" failed`. */
+export function whyUnstarted(detail: RunDetail, job: JobRecord): string | undefined {
   const name = JSON.stringify(job.name);
   if (job.state === "manual") return `${name} is a manual job: it waits to be started`;
-  if (job.state === "created") return `${name} did not run: it waits for ${quoted(awaitedJobs(detail))}`;
+  if (job.state === "created") {
+    const awaited = awaitedJobs(detail);
+    return awaited.length === 0 ? undefined : `${name} did not run: it waits for ${quoted(awaited)}`;
+  }
   if (job.state !== "skipped") return undefined;
   const planned = detail.run.plan.jobs[job.index]!;
   const before = jobsBefore(detail, planned);
@@ -56,5 +45,5 @@ function jobsBefore({ run, jobs }: RunDetail, { needs, stageIndex }: PlannedJob)
 }
 
 function quoted(names: string[]): string {
-  return names.length === 0 ? "other jobs" : names.map((name) => JSON.stringify(name)).join(", ");
+  return names.map((name) => JSON.stringify(name)).join(", ");
 }

@@ -1,0 +1,85 @@
+import { CicdError } from "../errors/cicd-error.ts";
+import { type Override, parseOverride } from "../pipeline/overrides.ts";
+import { parsePipeline } from "../pipeline/parse-pipeline.ts";
+import { refuseSharedNames } from "../pipeline/shared-names.ts";
+import { Suggester } from "../pipeline/suggest.ts";
+import type { LoadedFile, PipelineChoice, PipelineFile } from "./run-request.ts";
+
+/**
+ * All pipeline files of a repository, each with what is wrong with it, and of these the chosen one or all. Throws USAGE (a
+ * malformed override, a name that means several files) and CONFIG_NOT_FOUND (no pipeline of that name).
+ */
+export function judgePipelines(files: PipelineFile[], choice: PipelineChoice): LoadedFile[] {
+  const overrides = readOverrides(choice.overrides);
+  return choosePipelines(
+    files.map((file) => parseFile(file, overrides, choice.imageRequired)),
+    choice.pipeline,
+  );
+}
+
+/** One file by itself. Throws USAGE for a malformed override. */
+export function judgeFile(
+  file: PipelineFile,
+  options: Pick<PipelineChoice, "overrides" | "imageRequired">,
+): LoadedFile {
+  return parseFile(file, readOverrides(options.overrides), options.imageRequired);
+}
+
+/** Of files that are all of a repository: two that share a name are errors; then those of that name, else all. */
+export function choosePipelines(files: LoadedFile[], pipeline: string | undefined): LoadedFile[] {
+  return chooseByName(refuseSharedNames(files), pipeline);
+}
+
+export function parseFile(found: PipelineFile, overrides: Override[], imageRequired: boolean): LoadedFile {
+  const { file } = found;
+  if (found.problem !== undefined) return unreadable(file, found.problem);
+  return { file, text: found.text, ...parsePipeline(found.text, { file, overrides, imageRequired }) };
+}
+
+/** Throws USAGE. */
+export function readOverrides(texts: string[]): Override[] {
+  return texts.map((text) => {
+    const override = parseOverride(text);
+    if (override !== undefined) return override;
+    throw new CicdError("USAGE", `the override ${JSON.stringify(text)} is not of the form path=value`, {
+      hint: "for example -o default.image=node:22 or -o jobs.test.timeout=5m",
+    });
+  });
+}
+
+function unreadable(file: string, message: string): LoadedFile {
+  const diagnostic = { code: "CONFIG_UNREADABLE", severity: "error", message, file } as const;
+  const diagnostics = [{ ...diagnostic, line: 1, column: 1, length: 1, hint: "put a regular file there" }];
+  return { file, text: "", pipeline: undefined, name: undefined, diagnostics };
+}
+
+/** By the `name` in the file, else by the file's name: a broken file must still be found. */
+function chooseByName(files: LoadedFile[], wanted: string | undefined): LoadedFile[] {
+  if (wanted === undefined) return files;
+  const named = files.filter(({ name }) => name?.value === wanted);
+  if (named.length > 0) return named;
+  const byFile = files.filter(({ file }) => baseName(file) === wanted);
+  if (byFile.length > 1) throw ambiguousName(wanted, byFile);
+  if (byFile.length > 0) return byFile;
+  const names = files.map(nameOf);
+  const hint = /\.ya?ml$/.test(wanted)
+    ? `-p takes the name of a pipeline; a file is named with -f ${wanted}`
+    : (new Suggester().hint(wanted, names) ?? `the repository has: ${names.join(", ")}`);
+  throw new CicdError("CONFIG_NOT_FOUND", `there is no pipeline named ${wanted}`, { hint });
+}
+
+function ambiguousName(wanted: string, files: LoadedFile[]): CicdError {
+  const paths = files.map(({ file }) => file).join(" and ");
+  const names = files.flatMap(({ name }) => name?.value ?? []);
+  return new CicdError("USAGE", `-p ${wanted} may mean ${paths}`, {
+    hint: `name the pipeline as its file does${names.length > 0 ? ` (${names.join(", ")})` : ""}, or the file with -f`,
+  });
+}
+
+function nameOf({ name, file }: LoadedFile): string {
+  return name?.value ?? baseName(file);
+}
+
+function baseName(file: string): string {
+  return file.slice(file.lastIndexOf("/") + 1).replace(/\.ya?ml$/, "");
+}
