@@ -1,3 +1,4 @@
+import { buildOn } from "./build-on.ts";
 import {
   type AllowFailureValue,
   type ArtifactsValue,
@@ -16,10 +17,11 @@ type Defaults = NonNullable<PipelineValue["values"]["default"]>["values"];
 
 /** The pipeline of a file without errors: defaults applied, words of YAML turned into the model's. */
 export function buildPipeline(value: PipelineValue): Pipeline {
-  const { name, stages, variables, jobs, default: defaults } = value.values;
+  const { name, stages, on, variables, jobs, default: defaults } = value.values;
   return {
     name: name?.value ?? "",
     stages: stages?.map((stage) => stage.value) ?? [...DEFAULT_STAGES],
+    on: buildOn(on),
     variables: plainVariables(variables),
     jobs: [...(jobs ?? [])].map(([jobName, job]) =>
       buildJob(jobName, job.value!, job.keySpan, defaults?.values ?? {}),
@@ -46,8 +48,8 @@ function buildJob(name: string, job: JobValue, keySpan: Span, defaults: Defaults
     variables: plainVariables(own.variables),
     timeoutMs: own.timeout ?? defaults.timeout ?? DEFAULT_TIMEOUT_MS,
     retry: buildRetry(own.retry ?? defaults.retry),
-    tags: [],
-    interruptible: false,
+    tags: [...new Set(own.tags ?? defaults.tags ?? [])],
+    interruptible: own.interruptible ?? defaults.interruptible ?? false,
     line: positionOf(keySpan.source, keySpan.start).line,
   };
 }

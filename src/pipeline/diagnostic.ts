@@ -29,6 +29,7 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_INVALID_VALUE: "A value of the right type that makes no sense.",
   CONFIG_INVALID_NAME: "A name with characters that are not allowed, or too long.",
   CONFIG_INVALID_DURATION: "Not a duration such as 90s, 10m or 3h 30m.",
+  CONFIG_INVALID_SCHEDULE: "Not a cron expression, one that never comes, or not the name of a time zone.",
   CONFIG_INVALID_IMAGE: "Not a valid image name.",
   CONFIG_MISSING_IMAGE: "The job has no image and there is no default one.",
   CONFIG_EMPTY_SCRIPT: "A script without any command.",

@@ -4,8 +4,8 @@ import type { Node } from "./node.ts";
 const GITLAB_JOB_KEYS = new Set(
   (
     "cache coverage dast_configuration dependencies dependencies_from environment except extends hooks id_tokens identity " +
-    "inherit inputs interruptible manual_confirmation only pages parallel publish release resource_group rules run " +
-    "secrets services start_in tags trigger"
+    "inherit inputs manual_confirmation only pages parallel publish release resource_group rules run " +
+    "secrets services start_in trigger"
   ).split(" "),
 );
 
@@ -16,6 +16,8 @@ const JOB_KEYS_WITH_DEFAULT = new Set([
   "artifacts",
   "timeout",
   "retry",
+  "tags",
+  "interruptible",
 ]);
 
 const OTHER_PRODUCTS: Record<string, string> = {
@@ -27,7 +29,7 @@ const OTHER_PRODUCTS: Record<string, string> = {
   container: 'write "image:"',
   depends_on: 'write "needs:"',
   "timeout-minutes": 'write "timeout: 10m"',
-  "runs-on": 'write "image:"; jobs run in containers',
+  "runs-on": 'write "image:", as jobs run in containers; "tags:" chooses workers',
 };
 
 /** A hint about a job's key that is known elsewhere. */
@@ -48,5 +50,5 @@ export function foreignTopKey(key: string, value: Node): string | undefined {
   ) {
     return `a job? Put it under "jobs:"`;
   }
-  return key === "on" ? "cicd runs what it is told to: remove it" : undefined;
+  return undefined;
 }

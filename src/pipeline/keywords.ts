@@ -3,11 +3,14 @@ import { foreignJobKey, foreignTopKey } from "./foreign-keys.ts";
 import { imageNameProblem } from "./image-name.ts";
 import {
   artifactPathProblem,
+  LABEL_PATTERN,
+  labelProblem,
   MAX_NAME_LENGTH,
   nameProblem,
   type TextProblem,
   variableNameProblem,
 } from "./names.ts";
+import { ON_KEYWORDS, on } from "./on-keywords.ts";
 import { RETRY_WHEN } from "./pipeline.ts";
 import {
   integer,
@@ -222,6 +225,16 @@ const shared = {
   artifacts: { shape: artifacts, about: "What is kept of the workspace and handed to later jobs." },
   timeout: { shape: timeout, about: "How long an attempt may take, such as 3h 30m. Default: 1h." },
   retry: { shape: retry, about: "Further attempts after a failure. Default: 0." },
+  tags: {
+    shape: list(text({ noun: "a label", problem: labelProblem, schema: { pattern: LABEL_PATTERN } }), {
+      noun: "a list of labels",
+    }),
+    about: "Labels that a worker must carry to take the job. A local run passes them over.",
+  },
+  interruptible: {
+    shape: truth(),
+    about: "Whether a newer run of the same branch may cancel the job. Default: false.",
+  },
 };
 
 const job = object(
@@ -249,6 +262,8 @@ const job = object(
     variables: { shape: variables, about: "Environment variables of this job." },
     timeout: shared.timeout,
     retry: shared.retry,
+    tags: shared.tags,
+    interruptible: shared.interruptible,
   },
   { noun: "a mapping with stage and script", elsewhere: foreignJobKey },
 );
@@ -265,6 +280,7 @@ export const PIPELINE = object(
       shape: list(located(name("the name of a stage")), { noun: "a list of stages", atLeast: 1 }),
       about: "The stages in running order. Default: build, test, doc, deploy.",
     },
+    on: { shape: on, about: "What makes a run of it. Default: [manual, push]." },
     variables: { shape: variables, about: "Environment variables of all jobs." },
     default: {
       shape: object(shared, { noun: "a mapping with image, timeout, ...", elsewhere: foreignJobKey }),
@@ -298,6 +314,7 @@ export const KEYWORDS = {
   artifacts: artifacts.keys!,
   retry: retry.keys!,
   need: need.keys!,
+  ...ON_KEYWORDS,
 };
 
 type Read<S> = S extends Shape<infer T> ? T : never;
@@ -307,4 +324,5 @@ export type ImageValue = Read<typeof image>;
 export type ArtifactsValue = Read<typeof artifacts>;
 export type RetryValue = Read<typeof retry>;
 export type NeedValue = Read<typeof need>;
+export type OnValue = Read<typeof on>;
 export type AllowFailureValue = Read<typeof allowFailure>;

@@ -62,3 +62,14 @@ export function artifactPathProblem(path: string): TextProblem | undefined {
   }
   return undefined;
 }
+
+/** What the label of a worker, and a tag that asks for it, is made of. */
+export const LABEL_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,62}$";
+
+export function labelProblem(label: string): TextProblem | undefined {
+  if (new RegExp(LABEL_PATTERN).test(label)) return undefined;
+  return {
+    message: `"${label.slice(0, 80)}" cannot be a label`,
+    hint: "use at most 63 letters, digits and . _ : / -, a letter or digit first",
+  };
+}

@@ -5,9 +5,40 @@
 export interface Pipeline {
   name: string;
   stages: string[];
+  on: On;
   variables: Record<string, string>;
   /** In the order of the file. */
   jobs: Job[];
+}
+
+/** What makes a run of it. Undefined: such events do not. */
+export interface On {
+  /** `cicd run` takes it without being told its name. */
+  manual: boolean;
+  /** Of a branch. */
+  push: ChangeFilter | undefined;
+  tag: NameFilter | undefined;
+  /** Its branches are those that are to be merged into. */
+  pullRequest: ChangeFilter | undefined;
+  schedule: ScheduledMoment[];
+}
+
+/** Patterns in order (`glob.ts`), the last that matches decides, `!` takes away. Null: no condition. */
+export interface NameFilter {
+  only: string[] | null;
+  ignored: string[] | null;
+}
+
+export interface ChangeFilter {
+  branches: NameFilter;
+  paths: NameFilter;
+}
+
+/** `timezone`: an IANA name. `branch` null: the repository's default branch. */
+export interface ScheduledMoment {
+  cron: string;
+  timezone: string;
+  branch: string | null;
 }
 
 export interface Job {

@@ -21,6 +21,7 @@ const BEYOND_A_SCHEMA = new Set([
   "CONFIG_TOO_MANY_ALIASES",
   "CONFIG_TOO_MANY_JOBS",
   "CONFIG_INVALID_IMAGE",
+  "CONFIG_INVALID_SCHEDULE",
   "CONFIG_INVALID_DURATION",
   "CONFIG_FORBIDDEN_KEY",
 ]);
@@ -58,6 +59,8 @@ describe("the JSON Schema", () => {
     const job = jobs.additionalProperties;
     const inJob = properties(job);
     const lastAlternative = (value: Schema) => value.anyOf!.at(-1)!;
+    const events = lastAlternative(properties(schema).on);
+    const inOn = properties(events);
     const seen = {
       pipeline: Object.keys(properties(schema)),
       job: Object.keys(inJob),
@@ -66,9 +69,18 @@ describe("the JSON Schema", () => {
       artifacts: Object.keys(properties(inJob.artifacts)),
       retry: Object.keys(properties(lastAlternative(inJob.retry))),
       need: Object.keys(properties(lastAlternative(inJob.needs.items))),
+      on: Object.keys(inOn),
+      push: Object.keys(properties(lastAlternative(inOn.push))),
+      tag: Object.keys(properties(lastAlternative(inOn.tag))),
+      pull_request: Object.keys(properties(lastAlternative(inOn.pull_request))),
+      schedule: Object.keys(properties(inOn.schedule.items)),
     };
     expect(seen).toEqual(KEYWORDS as unknown as typeof seen);
-    for (const value of [...Object.values(properties(schema)), ...Object.values(inJob)]) {
+    for (const value of [
+      ...Object.values(properties(schema)),
+      ...Object.values(inJob),
+      ...Object.values(inOn),
+    ]) {
       expect(String(value.description).length).toBeGreaterThan(10);
     }
   });
@@ -84,6 +96,11 @@ describe("the JSON Schema", () => {
       artifacts: { ...base, jobs: { a: { ...job, artifacts: { paths: ["x"], zzz: 1 } } } },
       retry: { ...base, jobs: { a: { ...job, retry: { max: 1, zzz: 1 } } } },
       need: { ...base, jobs: { a: { ...job, needs: [{ job: "b", optional: true, zzz: 1 }] } } },
+      on: { ...base, on: { manual: true, zzz: 1 } },
+      push: { ...base, on: { push: { zzz: 1 } } },
+      tag: { ...base, on: { tag: { zzz: 1 } } },
+      pull_request: { ...base, on: { pull_request: { zzz: 1 } } },
+      schedule: { ...base, on: { schedule: [{ cron: "0 0 * * *", zzz: 1 }] } },
     };
     expect(Object.keys(places)).toEqual(Object.keys(KEYWORDS));
     expect(validate(base)).toBe(true);
