@@ -41,6 +41,10 @@ export function composeApp(config: Config, variables: Variables): App {
       return createSourceOpener(await git(), await state());
     }),
     layers,
+    transfer: once(async () => {
+      const { createTreeTransfer } = await import("./workspace/tree-transfer.ts");
+      return createTreeTransfer(await git(), await state());
+    }),
     executor: (kind) => executors[kind](),
     files: localFiles,
     upkeep: composeUpkeep(config, { git, state, instance: () => identity().instance }),

@@ -98,18 +98,20 @@ export interface SourceOpener {
 
 /**
  * Moves the files of trees between hosts, as git objects: what the other side has is not sent again. Ids are git object
- * ids, hex. Throws GIT_FAILED, DISK_FULL, PERMISSION_DENIED.
+ * ids, hex. What was received is known to the host that received it alone. Throws GIT_FAILED, DISK_FULL,
+ * PERMISSION_DENIED.
  */
 export interface TreeTransfer {
   /** Every tree and file of a source that was opened here, the root first; submodules are left out. */
   listObjects(source: Source, signal: AbortSignal): Promise<string[]>;
-  /** A git pack of exactly these objects of it. Must be read to its end or canceled. */
+  /** A git pack of exactly these objects of it, made as it is read. Must be read to its end or canceled. */
   writePack(source: Source, ids: string[], signal: AbortSignal): ReadableStream<Uint8Array>;
   /** Which of these ids are not among the objects received here. */
   findMissing(ids: string[], signal: AbortSignal): Promise<string[]>;
   /**
-   * Takes a pack of at most `maxBytes`; nothing of it is kept unless every object is sound. Throws ARCHIVE_REFUSED (not a
-   * pack, damaged, over a limit).
+   * Takes a pack of at most `maxBytes`; nothing of it is kept unless every object is sound. A tree comes in the same pack
+   * as what it names, or after it. Throws ARCHIVE_REFUSED (not a pack, damaged, over a limit, a tree with unsafe names),
+   * TREE_INCOMPLETE (a tree names what was not received).
    */
   receivePack(
     pack: ReadableStream<Uint8Array>,
@@ -118,7 +120,7 @@ export interface TreeTransfer {
   ): Promise<void>;
   /**
    * The source of a tree whose objects were received. Throws TREE_INCOMPLETE where some are missing, ARCHIVE_REFUSED where
-   * the tree holds unsafe paths or is larger than the limits of an archive.
+   * the tree is larger than the limits of an archive.
    */
   openReceived(described: RunSource, signal: AbortSignal): Promise<Source>;
 }

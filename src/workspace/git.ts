@@ -20,6 +20,8 @@ export interface GitCall {
   maxOutputBytes?: number;
   /** Files are made with all permissions git would give (umask 0). */
   openPermissions?: boolean;
+  /** Where the system knows such limits, git is ended by it when it wants more: it reads what others made. */
+  limits?: { memoryBytes: number; cpuSeconds: number };
 }
 
 export interface GitAnswer {
@@ -31,40 +33,76 @@ export interface GitAnswer {
  * Runs git. Throws GIT_MISSING, GIT_NOT_A_REPOSITORY, GIT_REF_NOT_FOUND, GIT_URL_REFUSED, DISK_FULL or GIT_FAILED with
  * git's own words; when `signal` aborts, git is ended and the signal's reason thrown.
  */
-export type Git = (call: GitCall, signal: AbortSignal) => Promise<GitAnswer>;
+export interface Git {
+  (call: GitCall, signal: AbortSignal): Promise<GitAnswer>;
+  /** The same with stdout as it comes; git is ended when the reader leaves. What git fails with is thrown at the end. */
+  stream(
+    call: Omit<GitCall, "maxOutputBytes">,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, undefined>;
+}
 
 const STDERR_KEPT_BYTES = 64 * 1024;
 
 /** The only place that starts git. `inherited` is the user's environment, of which little is passed on. */
 export function createGit(inherited: Environment): Git {
-  return async (call, signal) => {
+  return Object.assign((call: GitCall, signal: AbortSignal) => runGit(inherited, call, signal), {
+    stream: (call: GitCall, signal: AbortSignal) => streamGit(inherited, call, signal),
+  });
+}
+
+async function runGit(inherited: Environment, call: GitCall, signal: AbortSignal): Promise<GitAnswer> {
+  signal.throwIfAborted();
+  const child = spawnGit(inherited, call);
+  const abort = () => endGroup(child.pid);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    const [stdout, stderr, status] = await Promise.all([
+      readUpTo(child.stdout, call.maxOutputBytes ?? Number.POSITIVE_INFINITY, abort),
+      readUpTo(child.stderr, STDERR_KEPT_BYTES, () => {}),
+      child.exited,
+    ]);
     signal.throwIfAborted();
-    const child = spawnGit(inherited, call);
-    const abort = () => endGroup(child.pid);
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      const [stdout, stderr, status] = await Promise.all([
-        readUpTo(child.stdout, call.maxOutputBytes ?? Number.POSITIVE_INFINITY, abort),
-        readUpTo(child.stderr, STDERR_KEPT_BYTES, () => {}),
-        child.exited,
-      ]);
-      signal.throwIfAborted();
-      const cutOff = stdout.length >= (call.maxOutputBytes ?? Number.POSITIVE_INFINITY);
-      if (!cutOff && !(call.answers ?? [0]).includes(status))
-        throw gitFailure(call.args[0] ?? "", status, stderr.toString("utf8"));
-      return { status, stdout };
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
-  };
+    const cutOff = stdout.length >= (call.maxOutputBytes ?? Number.POSITIVE_INFINITY);
+    if (!cutOff) checkStatus(call, status, stderr);
+    return { status, stdout };
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+async function* streamGit(
+  inherited: Environment,
+  call: GitCall,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  signal.throwIfAborted();
+  const child = spawnGit(inherited, call);
+  const abort = () => endGroup(child.pid);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    const stderr = readUpTo(child.stderr, STDERR_KEPT_BYTES, () => {});
+    yield* child.stdout;
+    const status = await child.exited;
+    signal.throwIfAborted();
+    checkStatus(call, status, await stderr);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    abort();
+    await child.exited;
+  }
+}
+
+function checkStatus(call: GitCall, status: number, stderr: Buffer): void {
+  if (!(call.answers ?? [0]).includes(status))
+    throw gitFailure(call.args[0] ?? "", status, stderr.toString("utf8"));
 }
 
 function spawnGit(inherited: Environment, call: GitCall) {
   const settings = [...SAFE_SETTINGS, ...(call.settings ?? [])];
   const command = ["git", "--no-pager", ...settings.flatMap(([key, value]) => ["-c", `${key}=${value}`])];
-  const umask = call.openPermissions === true ? ["/bin/sh", "-c", 'umask 000 && exec "$@"', "git"] : [];
   try {
-    return Bun.spawn([...umask, ...command, ...call.args], {
+    return Bun.spawn([...preparation(call), ...command, ...call.args], {
       cwd: call.cwd,
       env: { ...gitEnvironment(inherited, call.protocols ?? []), ...call.environment },
       stdin: call.input === undefined ? "ignore" : Buffer.from(call.input),
@@ -80,6 +118,17 @@ function spawnGit(inherited: Environment, call: GitCall) {
       cause: error,
     });
   }
+}
+
+/** A shell that sets what a process can only set for itself, where the call asks for it. */
+function preparation({ openPermissions, limits }: GitCall): string[] {
+  const steps: string[] = [];
+  if (openPermissions === true) steps.push("umask 000");
+  if (limits !== undefined) {
+    steps.push(`{ ulimit -v ${Math.ceil(limits.memoryBytes / 1024)} 2>/dev/null || :; }`);
+    steps.push(`{ ulimit -t ${limits.cpuSeconds} 2>/dev/null || :; }`);
+  }
+  return steps.length === 0 ? [] : ["/bin/sh", "-c", `${steps.join(" && ")} && exec "$@"`, "git"];
 }
 
 /** Ends git and what it started (ssh, remote helpers), which would keep its pipes open. */

@@ -5,22 +5,13 @@ import { fetchCommit } from "./clone-cache.ts";
 import type { Git } from "./git.ts";
 import { findIgnoredFiles } from "./ignored-files.ts";
 import { findRepository, type LocalRepository } from "./local-repository.ts";
+import { type Opened, toSource } from "./opened-source.ts";
 import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
 import { restoreSnapshot } from "./restore-snapshot.ts";
 import { type Commit, readCommit, resolveBranch, resolveRevision } from "./revision.ts";
-import { takeSnapshot } from "./snapshot.ts";
 import type { StateDirectory } from "./state-directory.ts";
-import { privateObjects, type TreeObjects } from "./tree-objects.ts";
-import { TreeReader } from "./tree-reader.ts";
+import { privateObjects } from "./tree-objects.ts";
 import { hashWorkingTree } from "./working-tree.ts";
-
-/** What a source is made of before it can be read. */
-interface Opened {
-  source: RunSource;
-  rootDir: string | null;
-  warnings: string[];
-  objects: TreeObjects;
-}
 
 /** Opens working trees, commits and URLs with `git`, keeping what it needs in `state`. */
 export function createSourceOpener(git: Git, state: StateDirectory): SourceOpener {
@@ -45,18 +36,7 @@ export async function openSource(
   request: SourceRequest,
   signal: AbortSignal,
 ): Promise<Source> {
-  const { source, rootDir, warnings, objects } = await openRequest(git, state, request, signal);
-  const reader = new TreeReader(git, state, objects);
-  return {
-    source,
-    rootDir,
-    warnings,
-    readFile: (path) => reader.readFile(path, signal),
-    listFiles: (prefix) => reader.listFiles(prefix, signal),
-    async takeSnapshot(snapshotSignal) {
-      await takeSnapshot(git, state, { objects, repoKey: source.repo.key }, snapshotSignal);
-    },
-  };
+  return toSource(git, state, await openRequest(git, state, request, signal), signal);
 }
 
 async function openRequest(

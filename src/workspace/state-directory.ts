@@ -19,6 +19,8 @@ export interface StateDirectory {
   readonly clones: string;
   /** `<96 bits of the repository key's SHA-256, hex>`: git objects of uncommitted files. */
   readonly objects: string;
+  /** `sha1`, `sha256`: git object directories of what was received from other hosts; see `ReceivedObjects`. */
+  readonly received: string;
   /** What is being written; whatever here is old was left by a crash. */
   readonly temporary: string;
 }
@@ -35,6 +37,7 @@ export async function openStateDirectory(root: string): Promise<StateDirectory> 
     blobs: join(root, "blobs"),
     clones: join(root, "repos"),
     objects: join(root, "o"),
+    received: join(root, "received"),
     temporary: join(root, "tmp"),
   };
   try {

@@ -44,16 +44,28 @@ export async function bareEnvironment(
   directory: string,
   objects: TreeObjects,
 ): Promise<Record<string, string>> {
-  const sha256 = objects.tree.length === 64;
+  await makeBareRepository(directory, objects.tree.length === 64 ? "sha256" : "sha1");
+  return { ...objectEnvironment(objects.directories), ...isolated(directory) };
+}
+
+/** Hash functions that git names objects by. */
+export type ObjectFormat = "sha1" | "sha256";
+
+/** An empty repository with no more than its format for configuration. Large files pass through git in pieces. */
+export async function makeBareRepository(directory: string, objectFormat: ObjectFormat): Promise<void> {
+  const sha256 = objectFormat === "sha256";
   const format = sha256
     ? "repositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n"
     : "repositoryformatversion = 0\n";
   await mkdir(join(directory, "refs"), { recursive: true, mode: 0o700 });
   await mkdir(join(directory, "objects"), { recursive: true, mode: 0o700 });
   await Bun.write(join(directory, "HEAD"), "ref: refs/heads/none\n");
-  await Bun.write(join(directory, "config"), `[core]\n\t${format}`);
+  await Bun.write(join(directory, "config"), `[core]\n\tbigFileThreshold = 32m\n\t${format}`);
+}
+
+/** Nothing but the repository in `directory` counts. */
+export function isolated(directory: string): Record<string, string> {
   return {
-    ...objectEnvironment(objects.directories),
     GIT_DIR: directory,
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CONFIG_SYSTEM: "/dev/null",

@@ -1,0 +1,42 @@
+import type { RunSource } from "../run/records.ts";
+import type { Source } from "../run/workspace.ts";
+import type { Git } from "./git.ts";
+import { takeSnapshot } from "./snapshot.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import type { TreeObjects } from "./tree-objects.ts";
+import { TreeReader } from "./tree-reader.ts";
+
+/** What a source is made of before it can be read. */
+export interface Opened {
+  source: RunSource;
+  rootDir: string | null;
+  warnings: string[];
+  objects: TreeObjects;
+}
+
+const OBJECTS = new WeakMap<Source, TreeObjects>();
+
+/** `signal` ends what reads the tree. */
+export function toSource(git: Git, state: StateDirectory, opened: Opened, signal: AbortSignal): Source {
+  const { source, rootDir, warnings, objects } = opened;
+  const reader = new TreeReader(git, state, objects);
+  const made: Source = {
+    source,
+    rootDir,
+    warnings,
+    readFile: (path) => reader.readFile(path, signal),
+    listFiles: (prefix) => reader.listFiles(prefix, signal),
+    async takeSnapshot(snapshotSignal) {
+      await takeSnapshot(git, state, { objects, repoKey: source.repo.key }, snapshotSignal);
+    },
+  };
+  OBJECTS.set(made, objects);
+  return made;
+}
+
+/** Where the objects of a source lie that `toSource` made. */
+export function objectsOf(source: Source): TreeObjects {
+  const objects = OBJECTS.get(source);
+  if (objects === undefined) throw new Error("The source was not opened by this process.");
+  return objects;
+}
