@@ -1,0 +1,86 @@
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { RunRecord, RunSource, Trigger } from "../run/records.ts";
+import type { Source, SourceRequest } from "../run/workspace.ts";
+import type { App, ExecutorKind } from "./app.ts";
+import { judgeFile, readOverrides } from "./judge-pipelines.ts";
+import { loadFromSource } from "./load-pipelines.ts";
+import { planFiles } from "./prepare-runs.ts";
+import type { LoadedFile, PipelineChoice } from "./run-request.ts";
+
+export interface EnqueueRequest extends Omit<PipelineChoice, "imageRequired"> {
+  /** Opened, with the key of a shared repository; or to be opened here. */
+  source: Source | SourceRequest;
+  /** A pipeline file that need not be in the tree. Excludes `pipeline`. */
+  file?: { name: string; text: string };
+  /** Of the pipelines chosen only those that this accepts; undefined: all. */
+  accept?: (pipeline: Pipeline) => boolean;
+  variables: Record<string, string>;
+  jobs: string[];
+  stage?: string;
+  executor: ExecutorKind;
+  trigger: Trigger;
+  /** As in `RunRecord`: the same one again gives the same runs. */
+  delivery: string | null;
+}
+
+/** What the user wrote wrongly is data: nothing was stored then. No runs: `accept` took no pipeline. */
+export type EnqueuedRuns =
+  | { kind: "queued"; runs: RunRecord[]; source: RunSource; warnings: string[] }
+  | { kind: "invalid"; files: LoadedFile[] };
+
+/**
+ * Records runs for the workers of this database, each after the one before it, and takes the snapshot they run on. Nothing
+ * is recorded when one of the files is invalid or a selection leaves nothing. Throws USAGE, CONFIG_NOT_FOUND, NOT_FOUND and
+ * NOTHING_TO_DO (`jobs`, `stage`), and what opening the source, the snapshot and the store throw.
+ */
+export async function enqueueRuns(
+  app: App,
+  request: EnqueueRequest,
+  signal: AbortSignal,
+): Promise<EnqueuedRuns> {
+  readOverrides(request.overrides);
+  const source = "takeSnapshot" in request.source ? request.source : await open(app, request.source, signal);
+  const files = await loadFiles(source, request);
+  if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
+  const accept = request.accept ?? (() => true);
+  const accepted = files.filter(({ pipeline }) => accept(pipeline!));
+  const { source: described, warnings } = source;
+  if (accepted.length === 0) return { kind: "queued", runs: [], source: described, warnings };
+  const plans = planFiles(accepted, request);
+  await source.takeSnapshot(signal);
+  const store = await app.store();
+  signal.throwIfAborted();
+  const runs: RunRecord[] = [];
+  for (const plan of plans) {
+    const run = await store.createRun({
+      id: app.newId(),
+      pipeline: plan.pipeline,
+      source: described,
+      trigger: request.trigger,
+      mode: "queue",
+      executor: request.executor,
+      owner: null,
+      plan,
+      overrides: request.overrides,
+      delivery: request.delivery,
+      after: runs.at(-1)?.id ?? null,
+    });
+    runs.push(run);
+  }
+  return { kind: "queued", runs, source: described, warnings };
+}
+
+/** Recorded under the name that every host knows it by. */
+async function open(app: App, request: SourceRequest, signal: AbortSignal): Promise<Source> {
+  const sources = await app.sources();
+  const repo = await sources.sharedRepo(request.repo, signal);
+  const opened = await sources.open(request, signal);
+  return { ...opened, source: { ...opened.source, repo } };
+}
+
+async function loadFiles(source: Source, request: EnqueueRequest): Promise<LoadedFile[]> {
+  const { overrides, pipeline, file } = request;
+  const choice = { overrides, imageRequired: request.executor === "docker" };
+  if (file !== undefined) return [judgeFile({ file: file.name, text: file.text }, choice)];
+  return loadFromSource(source, { ...choice, ...(pipeline === undefined ? {} : { pipeline }) });
+}
