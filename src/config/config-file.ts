@@ -5,6 +5,7 @@ import type { Setting } from "./settings.ts";
 /** Every key of the settings file, with what it means (`docs/cli.md`). */
 export const CONFIG_FILE_KEYS = {
   database: "sqlite:PATH or postgres://...",
+  database_password_file: "file whose first line is the password for that PostgreSQL",
   server: "URL of a cicd server",
   token: "token for that server",
   executor: "docker or shell",

@@ -14,6 +14,7 @@ const MAX_PARALLEL_JOBS = 1000;
 /** Every environment variable that sets something, and the key of the settings file it stands before. */
 export const CONFIG_VARIABLES = {
   CICD_DATABASE_URL: "database",
+  CICD_DATABASE_PASSWORD_FILE: "database_password_file",
   CICD_SERVER: "server",
   CICD_TOKEN: "token",
   CICD_EXECUTOR: "executor",
@@ -72,7 +73,11 @@ export function loadConfig(
   const stateDir = stateDirOf(environment);
   return {
     stateDir,
-    database: toDatabase(settings.get("database"), stateDir),
+    database: withPassword(
+      toDatabase(settings.get("database"), stateDir),
+      settings.get("database_password_file"),
+      environment,
+    ),
     executor: optional(settings.get("executor"), toExecutor),
     maxParallelJobs:
       optional(settings.get("jobs"), (setting) => toCount(setting, MAX_PARALLEL_JOBS)) ??
@@ -119,6 +124,22 @@ function toDatabase(setting: Setting | undefined, stateDir: string): DatabaseCon
   const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/s.exec(setting.text)?.[1];
   if (path === undefined || path.startsWith("//")) throw databaseError(setting);
   return { kind: "sqlite", path: resolve(path) };
+}
+
+/** The password is the first line of a file, as secrets are handed to containers. Throws SETTINGS_INVALID. */
+function withPassword(
+  database: DatabaseConfig,
+  file: Setting | undefined,
+  environment: Environment,
+): DatabaseConfig {
+  if (file === undefined || database.kind === "sqlite") return database;
+  const password = environment.readFile(file.text)?.split(/\r?\n/, 1)[0];
+  if (password === undefined || password === "") {
+    throw invalidSetting(file, "a file whose first line is the database's password");
+  }
+  const url = new URL(database.url);
+  url.password = encodeURIComponent(password);
+  return { kind: "postgres", url: url.href };
 }
 
 /** Never repeats the value: it may hold a password. */

@@ -128,6 +128,36 @@ describe("the database", () => {
   );
 });
 
+describe("the database's password", () => {
+  const variables = {
+    CICD_DATABASE_URL: "postgres://cicd@db:5432/cicd",
+    CICD_DATABASE_PASSWORD_FILE: "/run/secrets/database_password",
+  };
+
+  test("comes from the first line of a file, whatever characters it has", () => {
+    const files = { "/run/secrets/database_password": "a/b:c@d%25 e\n" };
+    const { database } = load({ variables, files });
+    expect(database).toEqual({
+      kind: "postgres",
+      url: "postgres://cicd:a%2Fb%3Ac%40d%2525%20e@db:5432/cicd",
+    });
+  });
+
+  test("is asked for where the file is missing or empty", () => {
+    for (const files of [{}, { "/run/secrets/database_password": "\n" }]) {
+      const error = errorOf(() => load({ variables, files }));
+      expect(error.code).toBe("SETTINGS_INVALID");
+      expect(error.message).toContain("CICD_DATABASE_PASSWORD_FILE");
+    }
+  });
+
+  test("is none of a SQLite file's business", () => {
+    expect(load({ variables: { ...variables, CICD_DATABASE_URL: "sqlite:/a.db" } }).database.kind).toBe(
+      "sqlite",
+    );
+  });
+});
+
 describe("values that make no sense", () => {
   test.each([
     [{ CICD_JOBS: "0" }, "CICD_JOBS"],
