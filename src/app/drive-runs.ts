@@ -47,7 +47,6 @@ async function driveRun(app: App, store: Store, runId: string, options: DriveOpt
     maxParallelJobs: options.maxParallelJobs,
     logLimitBytes: options.logLimitBytes,
     times: { ...WORKER_TIMES, graceMs: options.graceMs },
-    now: app.now,
     newToken: app.newId,
   });
   const onKill = () => worker.kill();

@@ -1,10 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import type { App } from "../app/app.ts";
-import type { Config } from "../config/config.ts";
+import type { RemoteService } from "../app/service.ts";
+import type { Config, ServerAddress } from "../config/config.ts";
 import { GLOBAL_FLAGS } from "./common-flags.ts";
 import type { FlagDefs, FlagValues } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { Output } from "./output.ts";
+import type { Services } from "./services.ts";
 
 /** What `main` gives to the command line. */
 export interface Host {
@@ -18,11 +20,17 @@ export interface Host {
   isHangupIgnored(): boolean;
   loadConfig(flags: ConfigFlags): Config;
   createApp(config: Config): App;
+  /** Nothing is sent before the first request. `tell`: for people, one sentence each. */
+  connect(
+    server: ServerAddress,
+    app: App,
+    tell: { note(text: string): void; warn(text: string): void },
+  ): Promise<RemoteService>;
 }
 
 type ConfigFlags = Parameters<typeof import("../config/load-config.ts").loadConfig>[1];
 
-export interface CommandContext<F extends FlagDefs> {
+export interface CommandContext<F extends FlagDefs> extends Services {
   flags: FlagValues<F & typeof GLOBAL_FLAGS>;
   positionals: string[];
   host: Host;

@@ -12,6 +12,7 @@ import { renderCommandHelp, renderProgramHelp } from "./help.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Output } from "./output.ts";
 import { createStyle } from "./render/style.ts";
+import { createServices } from "./services.ts";
 import { splitCommand } from "./split-command.ts";
 
 /**
@@ -68,7 +69,9 @@ async function runLoaded(
     });
     await using app = host.createApp(config);
     const signal = AbortSignal.any([interrupts.signal, output.closed]);
-    const status = await command.run({ flags, positionals, host, config, app, output, interrupts, signal });
+    const services = createServices(host, config, app, output);
+    const context = { flags, positionals, host, config, app, output, interrupts, signal, ...services };
+    const status = await command.run(context);
     return interrupts.wasInterrupted ? EXIT.interrupted : (status ?? EXIT.success);
   } catch (error) {
     if (interrupts.isCauseOf(error)) return EXIT.interrupted;

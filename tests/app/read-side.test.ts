@@ -14,7 +14,7 @@ import { plannedJob, planOf } from "../support/plans.ts";
 import { AppFixture, OWNER } from "./fixture.ts";
 
 const NEVER = new AbortController().signal;
-const HERE = { repo: "." };
+const HERE = { repoKey: "/repo" };
 const compile = plannedJob("compile");
 const unit = plannedJob("unit", { stage: "test", stageIndex: 1, needs: ["compile"] });
 const lint = plannedJob("lint", { stage: "test", stageIndex: 1, allowFailure: true });
@@ -69,9 +69,7 @@ describe("a run as JSON", () => {
     fixture.now += 100_000;
     const json = await read();
     expect([json.durationMs, json.stages.map(({ durationMs }) => durationMs)]).toEqual([3500, [1000, 500]]);
-    expect((await listRuns(fixture.app, { selection: HERE, limit: 1 }, NEVER)).runs[0]!.durationMs).toBe(
-      3500,
-    );
+    expect((await listRuns(fixture.app, { ...HERE, limit: 1 })).runs[0]!.durationMs).toBe(3500);
   });
 
   test("shows what is only assigned as pending", async () => {
@@ -112,22 +110,22 @@ describe("the report", () => {
   test("asks the store the same few times, however many runs there are", async () => {
     for (let index = 0; index < 30; index++)
       await fixture.record(planOf([compile], `p${index % 3}`), { compile: {} });
-    await report(fixture.app, HERE, NEVER);
+    await report(fixture.app, "/repo", {});
     expect(Object.fromEntries(fixture.calls)).toEqual({ listPipelines: 1, findRunDetails: 3 });
     fixture.calls.clear();
-    const { runs } = (await report(fixture.app, { ...HERE, pipeline: "p1" }, NEVER)) as { runs: unknown[] };
+    const { runs } = (await report(fixture.app, "/repo", { pipeline: "p1" })) as { runs: unknown[] };
     expect(runs).toHaveLength(10);
     expect(Object.fromEntries(fixture.calls)).toEqual({ findRunDetails: 1 });
   });
 
   test("of all pipelines is empty where nothing was recorded", async () => {
-    expect(await report(fixture.app, HERE, NEVER)).toEqual({ pipelines: [] });
+    expect(await report(fixture.app, "/repo", {})).toEqual({ pipelines: [] });
   });
 
   test("leaves out the runs that do not have the stage", async () => {
     await fixture.record(planOf([compile]), { compile: {} });
     await fixture.record(WEB, { compile: {}, unit: {}, lint: {} });
-    const { stages } = (await report(fixture.app, { ...HERE, pipeline: "web", stage: "test" }, NEVER)) as {
+    const { stages } = (await report(fixture.app, "/repo", { pipeline: "web", stage: "test" })) as {
       stages: { run: number }[];
     };
     expect(stages.map(({ run }) => run)).toEqual([2]);
@@ -139,16 +137,16 @@ describe("finding a run", () => {
     await fixture.record(planOf([compile], "a"), { compile: {} });
     fixture.now += 1;
     await fixture.record(planOf([compile], "b"), { compile: {} });
-    expect((await findRun(fixture.app, HERE, NEVER)).run.pipeline).toBe("b");
-    const { runs } = await listRuns(fixture.app, { selection: HERE, limit: 1 }, NEVER);
+    expect((await findRun(fixture.app, HERE)).run.pipeline).toBe("b");
+    const { runs } = await listRuns(fixture.app, { ...HERE, limit: 1 });
     expect(runs.map(({ pipeline }) => pipeline)).toEqual(["b"]);
   });
 
   test("by number alone is refused while several pipelines have it", async () => {
     await fixture.record(planOf([compile], "a"), { compile: {} });
-    expect((await findRun(fixture.app, { ...HERE, number: 1 }, NEVER)).run.pipeline).toBe("a");
+    expect((await findRun(fixture.app, { ...HERE, number: 1 })).run.pipeline).toBe("a");
     await fixture.record(planOf([compile], "b"), { compile: {} });
-    const error = await findRun(fixture.app, { ...HERE, number: 1 }, NEVER).catch((thrown) => thrown);
+    const error = await findRun(fixture.app, { ...HERE, number: 1 }).catch((thrown) => thrown);
     expect([codeOf(error), error.hint]).toEqual(["NOT_FOUND", expect.stringContaining("-p ")]);
   });
 });
@@ -184,7 +182,7 @@ describe("cancel and stop", () => {
   test("stop names what still runs and starts nothing more", async () => {
     const { run } = await fixture.record(WEB);
     const lease = await fixture.begin(run.id);
-    const stopped = await stopRuns(fixture.app, HERE, { actor: "me" }, NEVER);
+    const stopped = await stopRuns(fixture.app, HERE, { actor: "me" });
     expect(stopped).toMatchObject([{ jobs: ["compile"], isOver: false }]);
     await fixture.end(lease);
     const states = (await fixture.store.readRun(run.id))!.jobs.map(({ state }) => state);

@@ -205,17 +205,11 @@ describe("a run", () => {
 
   test("is headed by what it was taken from", () => {
     const source = {
-      repo: { key: "/r", name: "r" },
-      branch: "main",
       commit: "0123456789abcdef",
       commitMessage: "Fix \x1b[31mthe parser",
-      tree: "t",
-      dirty: { modified: 2, untracked: 1 },
+      dirtyFiles: { modified: 2, untracked: 1 },
     };
-    const header = renderRunHeader(
-      { pipeline: "web", number: 12, source, executor: "docker" } as never,
-      PLAIN,
-    );
+    const header = renderRunHeader(run(source), PLAIN);
     expect(header).toBe(
       "web #12 · main · 01234567 Fix \\x1b[31mthe parser · 2 modified, 1 untracked · docker",
     );

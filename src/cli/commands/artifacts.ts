@@ -1,6 +1,3 @@
-import { describeExpired, getArtifacts, listArtifacts } from "../../app/artifacts.ts";
-import { findRun } from "../../app/find-run.ts";
-import { recover } from "../../app/recover.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
 import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
@@ -26,20 +23,19 @@ export default defineCicdCommand({
     "cicd artifacts get --output out",
     "cicd artifacts get dist/app.js -p web --run 12",
   ],
-  async run({ flags, positionals, app, output, signal }) {
+  async run({ flags, positionals, output, signal, ...context }) {
     const [action = "ls", path] = positionals;
     if (action !== "ls" && action !== "get") {
       throw new CicdError("USAGE", `artifacts does not know "${action}"`, { hint: "it knows ls and get" });
     }
     if (action === "ls" && path !== undefined) throw new CicdError("USAGE", `unexpected argument "${path}"`);
-    await recover(app, { sweep: false, executors: [] });
-    const detail = await findRun(app, toRunSelection(flags), signal);
+    const service = await context.service();
+    const { id } = await service.find(toRunSelection(flags), signal);
     const job = flags.job === undefined ? {} : { job: flags.job };
     if (action === "ls") {
-      const listed = listArtifacts(detail, job, app.now());
+      const { artifacts: listed, expired } = await service.artifacts(id, job, signal);
       if (output.json) await output.printJson({ artifacts: listed });
-      else if (listed.length === 0)
-        output.note(describeExpired(detail, job, app.now()) ?? "the run has no artifacts");
+      else if (listed.length === 0) output.note(expired ?? "the run has no artifacts");
       const rows = listed.map((entry) => [
         printable(entry.job),
         printable(entry.path),
@@ -50,7 +46,7 @@ export default defineCicdCommand({
     }
     const directory = flags.output ?? "artifacts";
     const request = { ...job, ...(path === undefined ? {} : { path }), directory, force: flags.force };
-    const written = await getArtifacts(app, detail, request, signal);
+    const written = await service.getArtifacts(id, request, signal);
     if (output.json) await output.printJson({ directory, artifacts: written });
     else await output.out(`${plural(written.length, "artifact")} in ${directory}\n`);
     return undefined;

@@ -1,5 +1,3 @@
-import { cancelRuns } from "../../app/cancel-runs.ts";
-import { recover } from "../../app/recover.ts";
 import { defineCicdCommand } from "../command.ts";
 import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderEndedRuns } from "../render/ended-runs.ts";
@@ -12,11 +10,11 @@ export default defineCicdCommand({
   details:
     "Without flags: everything that runs for this repository. Waits until it is over. Nothing running is no error.",
   examples: ["cicd cancel", "cicd cancel -p web --run 12", "cicd cancel -b main"],
-  async run({ flags, app, config, output, signal }) {
-    await recover(app, { sweep: false, executors: [] });
+  async run({ flags, config, output, signal, ...context }) {
+    const service = await context.service();
     // The job's grace, and as much again for its after_script.
-    const options = { actor: config.actor, waitMs: 2 * config.graceMs + CLEAN_UP_MS };
-    const ended = await cancelRuns(app, toRunSelection(flags), options, signal);
+    const waitMs = 2 * config.graceMs + CLEAN_UP_MS;
+    const ended = await service.cancel(toRunSelection(flags), { waitMs }, signal);
     if (output.json) await output.printJson({ canceled: ended });
     else await output.out(renderEndedRuns(ended, "cancel", output.style.out));
     return undefined;

@@ -1,4 +1,4 @@
-import { checkPipelines, toCheckJson } from "../../app/check-pipelines.ts";
+import { toCheckJson } from "../../app/check-pipelines.ts";
 import { EXIT } from "../../errors/codes.ts";
 import { defineCicdCommand } from "../command.ts";
 import {
@@ -24,9 +24,9 @@ export default defineCicdCommand({
   details:
     "Without -f or -p every pipeline of the repository is checked. Exit status 2 when a file has errors.\n`cicd --check --config-file FILE` is the same.",
   examples: ["cicd check", "cicd check -f .cicd-pipelines/web.yml", "cicd check --json"],
-  async run({ flags, config, app, output, signal }) {
+  async run({ flags, config, output, signal, ...context }) {
     const selection = toPipelineSelection(flags, config.executor ?? "docker");
-    const files = await checkPipelines(app, selection, signal);
+    const files = await (await context.service()).check(selection, signal);
     const result = toCheckJson(files);
     if (output.json) await output.printJson(result);
     else {

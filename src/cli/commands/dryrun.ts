@@ -1,4 +1,3 @@
-import { dryRun, toDryRunJson } from "../../app/dry-run.ts";
 import { defineCicdCommand } from "../command.ts";
 import {
   EXECUTION_FLAGS,
@@ -25,7 +24,7 @@ export default defineCicdCommand({
   },
   details: "`cicd --dryrun` is the same. With --json: one document per pipeline, one per line.",
   examples: ["cicd dryrun", "cicd dryrun -p web --job unit", "cicd plan -o jobs.test.timeout=5m"],
-  async run({ flags, config, app, output, signal }) {
+  async run({ flags, config, output, signal, ...context }) {
     refuseBoth(flags.job, "--job", flags.stage, "--stage");
     const request = {
       ...toPipelineSelection(flags, config.executor ?? "docker"),
@@ -33,10 +32,10 @@ export default defineCicdCommand({
       jobs: flags.job,
       ...(flags.stage === undefined ? {} : { stage: flags.stage }),
     };
-    const result = await dryRun(app, request, signal);
+    const result = await (await context.service()).dryRun(request, signal);
     if (result.kind === "invalid") throw await refuseInvalid(result.files, output);
     for (const plan of result.plans) {
-      if (output.json) await output.printJson(toDryRunJson(plan));
+      if (output.json) await output.printJson(plan);
       else await output.out(renderPlan(plan, output.style.out, { isVerbose: output.verbose }));
     }
     return undefined;

@@ -1,5 +1,3 @@
-import { listRuns } from "../../app/list-runs.ts";
-import { recover } from "../../app/recover.ts";
 import { defineCicdCommand } from "../command.ts";
 import { PIPELINE_FLAG, REPO_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderRunTable } from "../render/reports.ts";
@@ -16,7 +14,7 @@ export default defineCicdCommand({
     limit: { kind: "count", short: "n", value: "N", summary: `at most so many (default: ${DEFAULT_LIMIT})` },
   },
   examples: ["cicd list", "cicd list -p web -n 5", "cicd list --all"],
-  async run({ flags, app, output, signal }) {
+  async run({ flags, output, signal, ...context }) {
     for (const [name, value] of Object.entries({
       "-r": flags.repo,
       "-b": flags.branch,
@@ -25,9 +23,9 @@ export default defineCicdCommand({
     })) {
       refuseBoth(flags.all, "--all", value, name);
     }
-    await recover(app, { sweep: false, executors: [] });
     const selection = flags.all ? undefined : toRunSelection(flags);
-    const result = await listRuns(app, { selection, limit: flags.limit ?? DEFAULT_LIMIT }, signal);
+    const service = await context.service();
+    const result = await service.list(selection, { limit: flags.limit ?? DEFAULT_LIMIT }, signal);
     if (output.json) await output.printJson(result);
     else if (result.runs.length === 0) output.note("no runs are recorded");
     else await output.out(renderRunTable(result.runs, output.style.out, { withRepo: flags.all }));

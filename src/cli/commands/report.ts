@@ -1,5 +1,4 @@
-import { recover } from "../../app/recover.ts";
-import { report, reportForm } from "../../app/report.ts";
+import { reportForm } from "../../app/report.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
 import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
@@ -24,7 +23,7 @@ export default defineCicdCommand({
     "cicd report -p web --run 12",
     "cicd report -p web -s test -j unit --format markdown",
   ],
-  async run({ flags, app, output, signal }) {
+  async run({ flags, output, signal, ...context }) {
     const format = toFormat(flags.format ?? (output.json ? "json" : "table"));
     const { pipeline, run: number, stage, job, limit } = flags;
     const request = {
@@ -37,8 +36,7 @@ export default defineCicdCommand({
       summariesOnly: format !== "json" && !output.json,
     };
     reportForm(request);
-    await recover(app, { sweep: false, executors: [] });
-    const result = await report(app, request, signal);
+    const result = await (await context.service()).report(request, signal);
     if (format === "json" || output.json) await output.printJson(result);
     else if (format === "markdown") await output.out(renderMarkdownReport(result));
     else if ("pipelines" in result && result.pipelines.length === 0) output.note("no runs are recorded");

@@ -1,4 +1,4 @@
-import { findRun } from "../../app/find-run.ts";
+import { readRun } from "../../app/find-run.ts";
 import { recover } from "../../app/recover.ts";
 import { reopenRun } from "../../app/retry-run.ts";
 import { defineCicdCommand } from "../command.ts";
@@ -26,15 +26,15 @@ export default defineCicdCommand({
   ].join("\n"),
   examples: ["cicd retry", "cicd retry -p web --run 12 --job unit", "cicd retry --job deploy"],
   endsItself: true,
-  async run({ flags, app, config, output, interrupts }) {
+  async run({ flags, ...context }) {
+    const { app, config, interrupts } = context;
     refuseBoth(flags.failed, "--failed", flags.job, "--job");
-    await recover(app, { sweep: false, executors: [] });
-    const detail = await findRun(app, toRunSelection(flags), interrupts.signal);
-    const { executor } = detail.run;
+    const service = await context.service();
+    const { id, executor } = await service.find(toRunSelection(flags), interrupts.signal);
     if (executor !== "fake") await recover(app, { sweep: true, executors: [executor] });
     const options = { jobs: flags.job, actor: config.actor };
-    const reopened = await reopenRun(app, detail, options, interrupts.signal);
+    const reopened = await reopenRun(app, await readRun(app, id), options, interrupts.signal);
     const runs = [{ id: reopened.runId, afterEvent: reopened.afterEvent, named: flags.job }];
-    return runAndShow({ app, config, output, interrupts }, runs);
+    return runAndShow(context, runs);
   },
 });

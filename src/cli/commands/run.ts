@@ -1,3 +1,4 @@
+import { toCheckedFile } from "../../app/check-pipelines.ts";
 import { prepareRuns } from "../../app/prepare-runs.ts";
 import { type RecoveryReport, recover } from "../../app/recover.ts";
 import type { PreparedRuns } from "../../app/run-request.ts";
@@ -45,7 +46,7 @@ export default defineCicdCommand({
   ],
   endsItself: true,
   async run(context) {
-    const { flags, app, config, output, interrupts } = context;
+    const { flags, app, output, interrupts } = context;
     refuseBoth(flags.job, "--job", flags.stage, "--stage");
     const variables = toVariables(flags.var);
     const prepared = await withExecutor(context, async (executor) => {
@@ -68,11 +69,11 @@ export default defineCicdCommand({
       if (recovered.status === "rejected" && lacksImagesOnly(result.value)) throw recovered.reason;
       return result.value;
     });
-    if (prepared.kind === "invalid") throw await refuseInvalid(prepared.files, output);
+    if (prepared.kind === "invalid") throw await refuseInvalid(prepared.files.map(toCheckedFile), output);
     for (const warning of prepared.warnings) output.warn(warning);
     if (flags.detach) return detachRuns(context, prepared.runs);
     return runAndShow(
-      { app, config, output, interrupts },
+      context,
       prepared.runs.map(({ id }) => ({ id, afterEvent: 0, named: flags.job })),
     );
   },

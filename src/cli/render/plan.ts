@@ -1,26 +1,24 @@
+import type { DryRunJob, DryRunJson } from "../../app/dry-run.ts";
 import { assertNever } from "../../errors/assert-never.ts";
 import type { When } from "../../pipeline/pipeline.ts";
-import { manualGates } from "../../plan/manual-gates.ts";
-import { startOrder } from "../../plan/order.ts";
-import type { Plan, PlannedJob } from "../../plan/plan.ts";
 import type { Style } from "./style.ts";
 import { renderTable } from "./table.ts";
 import { plural, printable } from "./text.ts";
 
 /** What a run would do: the jobs by stage with image and needs, what is left out and why, the order of starting. */
-export function renderPlan(plan: Plan, style: Style, options: { isVerbose: boolean }): string {
-  const title = `${printable(plan.pipeline)}: ${plural(plan.jobs.length, "job")} in ${plural(plan.stages.length, "stage")}`;
-  const stages = plan.stages.map((stage, index) => {
-    const jobs = plan.jobs.filter((job) => job.stageIndex === index);
-    return `\n${style.bold(printable(stage))}\n${renderJobs(jobs, style, options.isVerbose)}`;
-  });
+export function renderPlan(plan: DryRunJson, style: Style, options: { isVerbose: boolean }): string {
+  const count = plan.stages.reduce((sum, { jobs }) => sum + jobs.length, 0);
+  const title = `${printable(plan.pipeline)}: ${plural(count, "job")} in ${plural(plan.stages.length, "stage")}`;
+  const stages = plan.stages.map(
+    ({ name, jobs }) => `\n${style.bold(printable(name))}\n${renderJobs(jobs, style, options.isVerbose)}`,
+  );
   return `${style.bold(title)}\n${stages.join("")}${renderLeftOut(plan, style)}${renderOrder(plan, style)}\n`;
 }
 
-function renderJobs(jobs: PlannedJob[], style: Style, isVerbose: boolean): string {
+function renderJobs(jobs: DryRunJob[], style: Style, isVerbose: boolean): string {
   const rows = jobs.map((job) => [
     printable(job.name),
-    style.cyan(job.image === null ? "(no container)" : printable(job.image.name)),
+    style.cyan(job.image === null ? "(no container)" : printable(job.image)),
     style.dim([needsOf(job), whenOf(job.when), allowedOf(job)].filter((part) => part !== "").join(", ")),
   ]);
   const table = renderTable(rows, "  ");
@@ -29,15 +27,15 @@ function renderJobs(jobs: PlannedJob[], style: Style, isVerbose: boolean): strin
   return jobs.map((job, index) => `${lines[index]}\n${renderScript(job, style)}`).join("");
 }
 
-function renderScript(job: PlannedJob, style: Style): string {
-  return [...job.beforeScript, ...job.script]
+function renderScript(job: DryRunJob, style: Style): string {
+  return job.script
     .flatMap((command) => command.trimEnd().split("\n"))
     .map((line) => `      ${style.dim("$")} ${printable(line)}\n`)
     .join("");
 }
 
-function needsOf(job: PlannedJob): string {
-  if (job.needs === null) return "";
+function needsOf(job: DryRunJob): string {
+  if (!job.byNeeds) return "";
   return job.needs.length === 0 ? "starts at once" : `needs ${job.needs.map(printable).join(", ")}`;
 }
 
@@ -56,12 +54,12 @@ function whenOf(when: When): string {
   }
 }
 
-function allowedOf({ allowFailure }: PlannedJob): string {
+function allowedOf({ allowFailure }: DryRunJob): string {
   if (typeof allowFailure === "boolean") return allowFailure ? "may fail" : "";
   return `may fail with exit code ${allowFailure.exitCodes.join(", ")}`;
 }
 
-function renderLeftOut(plan: Plan, style: Style): string {
+function renderLeftOut(plan: DryRunJson, style: Style): string {
   if (plan.leftOut.length === 0) return "";
   const rows = plan.leftOut.map(({ job, reason }) => [
     style.dim(printable(job)),
@@ -72,20 +70,16 @@ function renderLeftOut(plan: Plan, style: Style): string {
 
 const GATES = { waits: "waits for", skipped: "skipped without" } as const;
 
-function renderOrder(plan: Plan, style: Style): string {
-  const gates = manualGates(plan);
-  const manual = new Set(plan.jobs.filter(({ when }) => when === "manual").map(({ name }) => name));
+function renderOrder(plan: DryRunJson, style: Style): string {
+  const jobs = new Map(plan.stages.flatMap((stage) => stage.jobs.map((job) => [job.name, job])));
   const show = (name: string) => {
-    const gate = gates.get(name);
+    const { when, gate } = jobs.get(name) ?? { when: "on_success", gate: null };
     const notes = [
-      ...(manual.has(name) ? ["manual"] : []),
-      ...(gate === undefined ? [] : [`${GATES[gate.effect]} ${gate.manual.map(printable).join(", ")}`]),
+      ...(when === "manual" ? ["manual"] : []),
+      ...(gate === null ? [] : [`${GATES[gate.effect]} ${gate.manual.map(printable).join(", ")}`]),
     ];
     return `${printable(name)}${notes.length === 0 ? "" : style.dim(` (${notes.join(", ")})`)}`;
   };
-  const steps = startOrder(plan).map((names, index) => [
-    style.dim(`${index + 1}.`),
-    names.map(show).join(", "),
-  ]);
+  const steps = plan.order.map((names, index) => [style.dim(`${index + 1}.`), names.map(show).join(", ")]);
   return `\n${style.bold("Order of starting")}\n${renderTable(steps, "  ")}`;
 }

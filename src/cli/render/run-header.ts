@@ -1,15 +1,15 @@
-import type { RunRecord } from "../../run/records.ts";
+import type { RunSummaryJson } from "../../app/shapes.ts";
 import type { Style } from "./style.ts";
 import { printable } from "./text.ts";
 
 /** `web #12 · main · 1a2b3c4d Fix the parser · 2 modified, 1 untracked · docker` */
-export function renderRunHeader(run: RunRecord, style: Style): string {
-  const { branch, commit, commitMessage, dirty } = run.source;
+export function renderRunHeader(run: RunSummaryJson, style: Style): string {
+  const { branch, commit, commitMessage, dirtyFiles } = run;
   const parts = [
     style.bold(`${printable(run.pipeline)} #${run.number}`),
     ...(branch === null ? [] : [printable(branch)]),
     ...(commit === null ? [] : [commitPart(commit, commitMessage)]),
-    ...(dirty === null ? [] : [`${dirty.modified} modified, ${dirty.untracked} untracked`]),
+    ...(dirtyFiles === null ? [] : [`${dirtyFiles.modified} modified, ${dirtyFiles.untracked} untracked`]),
     run.executor,
   ];
   return parts.join(style.dim(" · "));

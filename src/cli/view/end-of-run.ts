@@ -19,8 +19,3 @@ export async function printEndOfRun(output: Output, run: RunJson, feed: JobFeed)
   await output.flush();
   await output.out(output.quiet ? `${renderRunLine(run, out)}\n` : renderRunSummary(run, feed.messages, out));
 }
-
-export function interruptNote(count: number): string | undefined {
-  if (count === 1) return "canceling, Ctrl-C again to kill";
-  return count === 2 ? "killing" : undefined;
-}

@@ -1,17 +1,16 @@
 import type { FollowItem } from "../../app/follow-run.ts";
 import { type RunJson, toIso } from "../../app/shapes.ts";
-import type { RunRecord } from "../../run/records.ts";
 import type { Output } from "../output.ts";
 import type { RunView } from "./run-view.ts";
 
 /** One JSON event per line; the last of each run is `run.finished` with the whole run. */
 export class JsonView implements RunView {
-  private run: RunRecord | undefined;
+  private run: RunJson | undefined;
   private readonly decoders = new Map<string, TextDecoder>();
 
   constructor(private readonly output: Output) {}
 
-  begin(run: RunRecord): void {
+  begin(run: RunJson): void {
     this.run = run;
   }
 
@@ -30,7 +29,7 @@ export class JsonView implements RunView {
     await this.output.printJson({ type, at: toIso(at), ...base, ...about, ...data });
   }
 
-  interrupted(): void {}
+  tell(): void {}
 
   async end(run: RunJson): Promise<void> {
     this.decoders.clear();

@@ -1,11 +1,10 @@
 import type { FollowItem } from "../../app/follow-run.ts";
 import type { RunJson } from "../../app/shapes.ts";
-import type { RunRecord } from "../../run/records.ts";
 import type { Output } from "../output.ts";
 import { type FinishedJob, renderFinishedJob } from "../render/job-line.ts";
 import { renderRunHeader } from "../render/run-header.ts";
 import { printable } from "../render/text.ts";
-import { interruptNote, printEndOfRun } from "./end-of-run.ts";
+import { printEndOfRun } from "./end-of-run.ts";
 import { JobFeed, type JobListener } from "./job-feed.ts";
 import { type RunningJob, renderLiveBlock } from "./live-block.ts";
 import { LiveScreen } from "./live-screen.ts";
@@ -17,7 +16,8 @@ const PAINT_EVERY_MS = 100;
 export class LiveView implements RunView, JobListener {
   private readonly screen: LiveScreen;
   private feed: JobFeed;
-  private run: RunRecord | undefined;
+  /** Of every job of the run its stage. */
+  private stages = new Map<string, string>();
   private readonly running = new Map<string, RunningJob>();
   private readonly finishedJobs = new Set<string>();
   private permanent = "";
@@ -29,8 +29,8 @@ export class LiveView implements RunView, JobListener {
     this.feed = this.newFeed();
   }
 
-  begin(run: RunRecord, done: string[]): void {
-    this.run = run;
+  begin(run: RunJson, done: string[]): void {
+    this.stages = new Map(run.stages.flatMap(({ name, jobs }) => jobs.map((job) => [job.name, name])));
     this.feed = this.newFeed();
     this.running.clear();
     this.finishedJobs.clear();
@@ -50,7 +50,7 @@ export class LiveView implements RunView, JobListener {
   }
 
   started(job: string): void {
-    const stage = this.run?.plan.jobs.find((planned) => planned.name === job)?.stage ?? "";
+    const stage = this.stages.get(job) ?? "";
     this.running.set(job, { name: job, stage, startedAt: performance.now(), lastLine: "" });
   }
 
@@ -73,8 +73,8 @@ export class LiveView implements RunView, JobListener {
     this.permanent += `${renderFinishedJob(job, this.output.style.err)}\n`;
   }
 
-  interrupted(count: number): void {
-    this.note = interruptNote(count) ?? this.note;
+  tell(note: string): void {
+    this.note = note;
     this.paint();
   }
 
@@ -95,7 +95,7 @@ export class LiveView implements RunView, JobListener {
     this.permanent = "";
     const state = {
       running: [...this.running.values()],
-      total: this.run?.plan.jobs.length ?? 0,
+      total: this.stages.size,
       finished: this.finishedJobs.size,
       note: this.note,
     };

@@ -1,11 +1,10 @@
 import type { FollowItem } from "../../app/follow-run.ts";
 import type { RunJson } from "../../app/shapes.ts";
-import type { RunRecord } from "../../run/records.ts";
 import type { Output } from "../output.ts";
 import { type FinishedJob, renderFinishedJob } from "../render/job-line.ts";
 import { renderRunHeader } from "../render/run-header.ts";
 import { printable } from "../render/text.ts";
-import { interruptNote, printEndOfRun } from "./end-of-run.ts";
+import { printEndOfRun } from "./end-of-run.ts";
 import { JobFeed, type JobListener } from "./job-feed.ts";
 import type { RunView } from "./run-view.ts";
 
@@ -18,7 +17,7 @@ export class PlainView implements RunView, JobListener {
     this.feed = this.newFeed();
   }
 
-  begin(run: RunRecord): void {
+  begin(run: RunJson): void {
     this.feed = this.newFeed();
     this.print(renderRunHeader(run, this.output.style.err));
   }
@@ -46,9 +45,8 @@ export class PlainView implements RunView, JobListener {
     this.print(renderFinishedJob(job, this.output.style.err));
   }
 
-  interrupted(count: number): void {
-    const note = interruptNote(count);
-    if (note !== undefined) void this.output.err(`${note}\n`);
+  tell(note: string): void {
+    void this.output.err(`${note}\n`);
   }
 
   async end(run: RunJson): Promise<void> {

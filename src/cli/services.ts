@@ -1,0 +1,33 @@
+import type { App } from "../app/app.ts";
+import type { RemoteService, Service } from "../app/service.ts";
+import type { Config } from "../config/config.ts";
+import type { Host } from "./command.ts";
+import type { Output } from "./output.ts";
+
+/** Whom a command asks: made when first asked for, once. */
+export interface Services {
+  /** Where runs are recorded: the configured server, or this process with its own store. */
+  service(): Promise<Service>;
+  /** The configured server; undefined: everything happens here. */
+  remote(): Promise<RemoteService | undefined>;
+}
+
+export function createServices(host: Host, config: Config, app: App, output: Output): Services {
+  let remote: Promise<RemoteService | undefined> | undefined;
+  let service: Promise<Service> | undefined;
+  const connect = async () => {
+    const tell = { note: (text: string) => output.note(text), warn: (text: string) => output.warn(text) };
+    return config.server === undefined ? undefined : host.connect(config.server, app, tell);
+  };
+  const askRemote = () => (remote ??= connect());
+  const open = async () => {
+    const connected = await askRemote();
+    if (connected !== undefined) return connected;
+    const { LocalService } = await import("../app/local-service.ts");
+    return new LocalService(app, { actor: config.actor });
+  };
+  return {
+    remote: askRemote,
+    service: () => (service ??= open()),
+  };
+}
