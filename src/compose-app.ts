@@ -6,6 +6,7 @@ import { localFiles } from "./config/local-files.ts";
 import { isOwnerAlive, readOwner } from "./config/process-owner.ts";
 import { makeStateDir, readInstanceId } from "./config/state-dir.ts";
 import type { Executor } from "./run/executor.ts";
+import type { Registry } from "./run/registry.ts";
 import type { Store } from "./run/store.ts";
 
 type Variables = Record<string, string | undefined>;
@@ -34,8 +35,10 @@ export function composeApp(config: Config, variables: Variables): App {
     docker: once(() => parts.keep(openExecutor("docker"))),
     shell: once(() => parts.keep(openExecutor("shell"))),
   };
+  const store = once(() => parts.keep(openStore(config)));
   return {
-    store: once(() => parts.keep(openStore(config))),
+    store,
+    registry: store,
     sources: once(async () => {
       const { createSourceOpener } = await import("./workspace/source.ts");
       return createSourceOpener(await git(), await state());
@@ -59,7 +62,7 @@ export function composeApp(config: Config, variables: Variables): App {
   };
 }
 
-async function openStore(config: Config): Promise<Store> {
+async function openStore(config: Config): Promise<Store & Registry> {
   const { database } = config;
   if (database.kind === "postgres") {
     const { openPostgresStore } = await import("./store/postgres/open-postgres-store.ts");

@@ -24,7 +24,10 @@ export interface TokenRecord {
 }
 
 export interface TokenRegistry {
-  /** `createdAt` by the database's clock. `false`: a token of that name is there, not revoked; nothing is stored. */
+  /**
+   * `createdAt` by the database's clock. `false`: another token of that name is there, not revoked; nothing is stored. The
+   * same call again (id, hash) changes nothing and is true.
+   */
   createToken(token: Omit<TokenRecord, "createdAt" | "revokedAt">): Promise<boolean>;
   /** The same only while there has never been any token: of several servers that start at once, one succeeds. */
   createFirstToken(token: Omit<TokenRecord, "createdAt" | "revokedAt">): Promise<boolean>;
@@ -77,7 +80,7 @@ export interface RepositoryRecord {
 }
 
 export interface RepositoryRegistry {
-  /** `false`: one of that key is there already; nothing is stored. */
+  /** `false`: another of that key is there already; nothing is stored. The same call again (id, key) is true. */
   addRepository(repository: Omit<RepositoryRecord, "createdAt">): Promise<boolean>;
   findRepository(by: { id: string } | { key: string }): Promise<RepositoryRecord | undefined>;
   /** By key. */
@@ -103,7 +106,7 @@ export interface ScheduleRecord {
 export interface ScheduleRegistry {
   /**
    * Makes these the repository's schedules. One that was there with the same pipeline, cron, time zone and branch keeps
-   * its id and `nextAt`.
+   * its id and `nextAt`; of equal ones there is one. Nothing where the repository has been removed.
    */
   replaceSchedules(repositoryId: string, schedules: Omit<ScheduleRecord, "repositoryId">[]): Promise<void>;
   /** By repository, pipeline, cron. */

@@ -1,6 +1,6 @@
 import type { RunFilter } from "../run/store.ts";
 
-/** A `WHERE … ORDER BY … LIMIT …` over `RUN_TABLES`, newest first. Every value is bound; names come from here. */
+/** A `WHERE … ORDER BY … LIMIT …` over `RUN_TABLES`, in the order that the filter asks for. Every value is bound; names come from here. */
 export interface RunSelection {
   sql: string;
   values: (string | number)[];
@@ -39,8 +39,19 @@ export function selectRuns(filter: RunFilter, placeholder: (n: number) => string
   if (filter.finishedBefore !== undefined) {
     conditions.push(`runs.finished_at < ${bind(filter.finishedBefore)}`);
   }
+  const { triggers, behind, oldestFirst } = filter;
+  if (triggers !== undefined) {
+    conditions.push(
+      triggers.length === 0 ? "1 = 0" : `runs.trigger_kind IN (${triggers.map(bind).join(", ")})`,
+    );
+  }
+  if (behind !== undefined) {
+    const isBehind = oldestFirst === true ? ">" : "<";
+    conditions.push(`(runs.created_at, runs.id) ${isBehind} (${bind(behind.createdAt)}, ${bind(behind.id)})`);
+  }
 
+  const order = oldestFirst === true ? "ASC" : "DESC";
   const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")} `;
   const limit = filter.limit === undefined ? "" : ` LIMIT ${bind(Math.max(0, Math.trunc(filter.limit)))}`;
-  return { sql: `${where}ORDER BY runs.created_at DESC, runs.id DESC${limit}`, values };
+  return { sql: `${where}ORDER BY runs.created_at ${order}, runs.id ${order}${limit}`, values };
 }

@@ -274,7 +274,7 @@ export class MemoryStore implements Store {
 
   #find(filter: RunFilter): StoredRun[] {
     const found = [...this.#runs.values()].filter(({ run }) => matches(run, filter));
-    found.sort((a, b) => b.run.createdAt - a.run.createdAt || (a.run.id < b.run.id ? 1 : -1));
+    found.sort((a, b) => byCreation(a.run, b.run) * (filter.oldestFirst === true ? 1 : -1));
     return found.slice(0, filter.limit ?? found.length);
   }
 
@@ -349,6 +349,17 @@ function queueOrder(a: JobRecord, b: JobRecord): number {
   return a.index - b.index;
 }
 
+function byCreation(a: Pick<RunRecord, "createdAt" | "id">, b: Pick<RunRecord, "createdAt" | "id">): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
+  if (a.id === b.id) return 0;
+  return a.id < b.id ? -1 : 1;
+}
+
+function isBehind(run: RunRecord, { behind, oldestFirst }: RunFilter): boolean {
+  if (behind === undefined) return true;
+  return oldestFirst === true ? byCreation(run, behind) > 0 : byCreation(run, behind) < 0;
+}
+
 function matches(run: RunRecord, filter: RunFilter): boolean {
   const { source } = run;
   return (
@@ -359,6 +370,8 @@ function matches(run: RunRecord, filter: RunFilter): boolean {
     (filter.commit === undefined || source.commit?.startsWith(filter.commit.toLowerCase()) === true) &&
     (filter.statuses === undefined || filter.statuses.includes(run.status)) &&
     (filter.mode === undefined || run.mode === filter.mode) &&
+    (filter.triggers === undefined || filter.triggers.includes(run.trigger)) &&
+    isBehind(run, filter) &&
     (filter.finishedBefore === undefined ||
       (run.finishedAt !== null && run.finishedAt < filter.finishedBefore))
   );

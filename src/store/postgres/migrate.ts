@@ -2,10 +2,11 @@ import { CicdError } from "../../errors/cicd-error.ts";
 import initial from "./migrations/0001_initial.sql" with { type: "text" };
 import busyTime from "./migrations/0002_busy_time.sql" with { type: "text" };
 import team from "./migrations/0003_team.sql" with { type: "text" };
+import registry from "./migrations/0004_registry.sql" with { type: "text" };
 import type { PostgresConnection, Session } from "./postgres-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
-const MIGRATIONS: readonly string[] = [initial, busyTime, team];
+const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
@@ -59,7 +60,7 @@ async function refuseForeignTables(session: Session, location: string): Promise<
     `SELECT relname AS name FROM pg_class
      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'm', 'p')
        AND relname IN ('repositories', 'pipelines', 'plans', 'runs', 'jobs', 'attempts', 'artifacts', 'log_chunks',
-         'events')
+         'events', 'tokens', 'workers', 'served_repositories', 'schedules')
      LIMIT 1`,
   );
   if (foreign === undefined) return;

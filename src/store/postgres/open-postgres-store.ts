@@ -1,9 +1,11 @@
 import { CicdError } from "../../errors/cicd-error.ts";
+import type { Registry } from "../../run/registry.ts";
 import type { Store } from "../../run/store.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { migrate } from "./migrate.ts";
 import { PostgresConnection, pauseMs } from "./postgres-connection.ts";
 import { PostgresStore } from "./postgres-store.ts";
+import { createRegistry } from "./registry.ts";
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`; further parameters of the server after `?`, such as `search_path`. */
@@ -28,7 +30,7 @@ const INT8 = { to: 20, from: [20], parse: Number, serialize: String };
  * Connects, and brings the schema up to date; several processes may do so at once. Throws the codes of `Store`. No error
  * carries the password.
  */
-export async function openPostgresStore(options: PostgresOptions): Promise<Store> {
+export async function openPostgresStore(options: PostgresOptions): Promise<Store & Registry> {
   const location = locationOf(options.url);
   const { default: postgres } = await import("postgres");
   const connect = (max: number, more: object = {}) =>
@@ -55,7 +57,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
     await migrate(connection);
     const listen = options.notifications === false ? undefined : (more: object) => connect(1, more) as never;
     const feed = await ChangeFeed.open(connection, listen, options.pollMs ?? 2_000);
-    return new PostgresStore(connection, feed);
+    return Object.assign(new PostgresStore(connection, feed), createRegistry(connection));
   } catch (error) {
     await connection[Symbol.asyncDispose]();
     throw error;

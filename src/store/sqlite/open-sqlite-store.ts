@@ -4,8 +4,10 @@ import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CicdError, messageOf } from "../../errors/cicd-error.ts";
 import type { ErrorCode } from "../../errors/codes.ts";
+import type { Registry } from "../../run/registry.ts";
 import type { Store } from "../../run/store.ts";
 import { isCurrent, migrate, refuseForeign } from "./migrate.ts";
+import { createRegistry } from "./registry.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { toStoreError } from "./sqlite-errors.ts";
 import { SqliteStore } from "./sqlite-store.ts";
@@ -26,19 +28,23 @@ const BLOCKING_WAIT_MS = 30;
  * schema. Several processes may do so at once. Where it cannot be written (permissions, a read-only or full disk) but
  * holds what this version wrote, it is opened for reading. Throws the codes of `Store`, and PERMISSION_DENIED.
  */
-export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteOptions): Promise<Store & Registry> {
   const path = resolve(options.path);
   const busyTimeoutMs = options.busyTimeoutMs ?? 10_000;
   const pollMs = options.pollMs ?? 100;
   try {
     prepareFile(path);
-    return new SqliteStore(await openWritable(path, busyTimeoutMs), pollMs);
+    return storeOn(await openWritable(path, busyTimeoutMs), pollMs);
   } catch (error) {
     const refusal = refusalOf(error, path);
     const connection = refusal && (await openForReading(path, busyTimeoutMs, refusal));
     if (connection === undefined) throw error;
-    return new SqliteStore(connection, pollMs);
+    return storeOn(connection, pollMs);
   }
+}
+
+function storeOn(connection: SqliteConnection, pollMs: number): Store & Registry {
+  return Object.assign(new SqliteStore(connection, pollMs), createRegistry(connection));
 }
 
 async function openWritable(path: string, busyTimeoutMs: number): Promise<SqliteConnection> {

@@ -1,0 +1,48 @@
+import type { RepositoryRecord, ScheduleRecord, TokenRecord, WorkerRecord } from "../run/registry.ts";
+
+/** The registry's rows under the names of its records' fields; the same for SQLite and PostgreSQL. */
+export const TOKEN_COLUMNS = `
+  id, name, role, hash, created_at AS "createdAt", expires_at AS "expiresAt", revoked_at AS "revokedAt"`;
+
+export const WORKER_COLUMNS = `
+  name, title, version, executors, labels, slots, active_jobs AS "activeJobs", state, started_at AS "startedAt",
+  seen_at AS "seenAt"`;
+
+export const REPOSITORY_COLUMNS = `
+  id, key, name, url, default_branch AS "defaultBranch", webhook_secret AS "webhookSecret",
+  created_at AS "createdAt"`;
+
+export const SCHEDULE_COLUMNS = `
+  id, repository_id AS "repositoryId", pipeline, cron, timezone, branch, next_at AS "nextAt"`;
+
+/** The lists as JSON text. */
+export type WorkerRow = Omit<WorkerRecord, "executors" | "labels"> & { executors: string; labels: string };
+
+export type NewToken = Omit<TokenRecord, "createdAt" | "revokedAt">;
+export type NewRepository = Omit<RepositoryRecord, "createdAt">;
+export type NewSchedule = Omit<ScheduleRecord, "repositoryId">;
+
+/** A worker that was not seen for so long is forgotten. */
+export const FORGET_WORKER_MS = 24 * 60 * 60 * 1000;
+
+export function workerRecord(row: WorkerRow): WorkerRecord {
+  return {
+    ...row,
+    executors: JSON.parse(row.executors) as WorkerRecord["executors"],
+    labels: JSON.parse(row.labels) as string[],
+  };
+}
+
+/** What makes `wanted` of the schedules that are there: equal ones stay as they are, each once. */
+export function planSchedules(
+  there: readonly ScheduleRecord[],
+  wanted: readonly NewSchedule[],
+): { removed: string[]; added: NewSchedule[] } {
+  const byText = new Map(wanted.map((schedule) => [textOf(schedule), schedule]));
+  const removed = there.filter((schedule) => !byText.delete(textOf(schedule))).map(({ id }) => id);
+  return { removed, added: [...byText.values()] };
+}
+
+function textOf({ pipeline, cron, timezone, branch }: NewSchedule): string {
+  return JSON.stringify([pipeline, cron, timezone, branch]);
+}

@@ -1,0 +1,15 @@
+import type { Registry } from "../../run/registry.ts";
+import { createRepositoryRegistry } from "./repositories.ts";
+import { createScheduleRegistry } from "./schedules.ts";
+import type { SqliteConnection } from "./sqlite-connection.ts";
+import { createTokenRegistry } from "./tokens.ts";
+import { createWorkerRegistry } from "./workers.ts";
+
+export function createRegistry(db: SqliteConnection): Registry {
+  return {
+    ...createTokenRegistry(db),
+    ...createWorkerRegistry(db),
+    ...createRepositoryRegistry(db),
+    ...createScheduleRegistry(db),
+  };
+}
