@@ -2,6 +2,9 @@ import { createHash, type Hash } from "node:crypto";
 import { LogSanitizer } from "./log-sanitizer.ts";
 import type { LogStore } from "./store.ts";
 
+/** Does something with the store, perhaps more than once: `Persist` with all but the act given. */
+type Persisting = <T>(act: () => Promise<T>) => Promise<T>;
+
 /**
  * Writes the log of one attempt: what comes in is sanitized, cut at the limit, hashed and stored in chunks, at the latest
  * `flushMs` after it came. `write` resolves when there is room again (back-pressure). A log opened for an attempt that has
@@ -12,6 +15,7 @@ export class AttemptLog {
   readonly #store: LogStore;
   readonly #at: AttemptId;
   readonly #limits: LogLimits;
+  readonly #persist: Persisting;
   readonly #sanitizer = new LogSanitizer();
   readonly #hash: Hash = createHash("sha256");
   #stored = 0;
@@ -27,19 +31,37 @@ export class AttemptLog {
   #isMidLine = false;
   readonly #startMark: Uint8Array;
 
-  private constructor(store: LogStore, at: AttemptId, startMark: Uint8Array, limits: LogLimits) {
+  private constructor(
+    store: LogStore,
+    at: AttemptId,
+    startMark: Uint8Array,
+    limits: LogLimits,
+    persist: Persisting,
+  ) {
     this.#store = store;
     this.#at = at;
     this.#startMark = startMark;
     this.#limits = limits;
+    this.#persist = persist;
     this.#buffer = new Uint8Array(limits.chunkBytes);
   }
 
   /** `start` is said last before the job's first byte: it separates what cicd says from what the job prints. */
-  static async open(store: LogStore, at: AttemptId, start: string, limits: LogLimits): Promise<AttemptLog> {
-    const log = new AttemptLog(store, at, new TextEncoder().encode(noteLine(start)), limits);
+  static async open(
+    store: LogStore,
+    at: AttemptId,
+    start: string,
+    limits: LogLimits,
+    persist: Persisting,
+  ): Promise<AttemptLog> {
+    const log = new AttemptLog(store, at, new TextEncoder().encode(noteLine(start)), limits, persist);
     await log.#resume();
     return log;
+  }
+
+  /** True where the job had printed something before this log was opened: it has run already. */
+  get hasEarlierOutput(): boolean {
+    return this.#passOver > 0;
   }
 
   /** True once the limit is reached: nothing more is kept, so nothing more need be read. */
@@ -112,8 +134,12 @@ export class AttemptLog {
     const bytes = this.#buffer.slice(0, this.#buffered);
     this.#buffered = 0;
     try {
-      const result = await this.#store.appendLog({ ...this.#at, offset: this.#stored, bytes });
-      if (result === "gap") throw new LogLostError();
+      for (let rest = bytes; rest.length > 0; ) {
+        const chunk = { ...this.#at, offset: this.#stored + bytes.length - rest.length, bytes: rest };
+        const result = await this.#persist(() => this.#store.appendLog(chunk));
+        if (result === "stored") break;
+        rest = rest.subarray(await this.#countStored(chunk.offset, rest));
+      }
     } catch (error) {
       this.#failure = { error };
       throw error;
@@ -122,27 +148,38 @@ export class AttemptLog {
     this.#stored += bytes.length;
   }
 
+  /**
+   * How many of these bytes are stored from `offset` on: by a call of ours, or of the same worker's former process, that the
+   * database carried out after all. Throws LogLostError where there are none, or others.
+   */
+  async #countStored(offset: number, bytes: Uint8Array): Promise<number> {
+    const read = () => this.#store.readLog({ ...this.#at, offset, maxBytes: bytes.length });
+    const slice = await this.#persist(read);
+    const count = slice.bytes.length;
+    if (slice.complete || count === 0 || Buffer.compare(slice.bytes, bytes.subarray(0, count)) !== 0)
+      throw new LogLostError();
+    return count;
+  }
+
   /** Reads what a former owner has stored: its hash, its end, and how much of it the job had printed. */
   async #resume(): Promise<void> {
     let head = Buffer.alloc(0);
     let markEnd = -1;
     for (;;) {
-      const { bytes } = await this.#store.readLog({
-        ...this.#at,
-        offset: this.#stored,
-        maxBytes: READ_BYTES,
-      });
+      const at = { ...this.#at, offset: this.#stored, maxBytes: READ_BYTES };
+      const { bytes } = await this.#persist(() => this.#store.readLog(at));
       if (bytes.length === 0) break;
       this.#hash.update(bytes);
       this.#stored += bytes.length;
       this.#isMidLine = bytes[bytes.length - 1] !== LF;
       if (markEnd >= 0) continue;
       head = Buffer.concat([head, bytes]);
-      const at = head.indexOf(this.#startMark);
-      if (at >= 0) markEnd = at + this.#startMark.length;
+      const markStart = head.indexOf(this.#startMark);
+      if (markStart >= 0) markEnd = markStart + this.#startMark.length;
     }
     this.#isMarked = markEnd >= 0;
     if (this.#isMarked) this.#passOver = this.#stored - markEnd;
+    this.#isFull = this.#passOver > this.#limits.maxBytes;
   }
 }
 

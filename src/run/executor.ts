@@ -47,6 +47,8 @@ export interface AttemptSpec {
   logLimitBytes: number;
   /** Log bytes already stored by an earlier owner; `logs` starts after them. 0 for a new attempt. */
   logOffset: number;
+  /** The job has printed something under an earlier owner: where nothing of it is left, it is not started again but fails. */
+  isUnderWay: boolean;
   /** Progress before the first log byte: pulls and the like, one line each. */
   onProgress: (line: string) => void;
 }

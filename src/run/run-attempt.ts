@@ -4,9 +4,12 @@ import { jobEnvironment } from "../plan/environment.ts";
 import { expandReferences } from "../plan/expand.ts";
 import type { PlannedJob } from "../plan/plan.ts";
 import { AttemptLog, LogLostError } from "./attempt-log.ts";
-import type { AttemptSpec, Execution, ExecutionResult, Executor, StopReason } from "./executor.ts";
-import type { ArtifactRecord, EpochMs, Lease, Outcome, RunRecord } from "./records.ts";
+import type { Command, CommandResult } from "./command.ts";
+import type { AttemptSpec, Execution, ExecutionResult, Executor } from "./executor.ts";
+import type { Persist } from "./persist.ts";
+import type { ArtifactRecord, AttemptRecord, Lease, Outcome, RunRecord } from "./records.ts";
 import type { RunDetail, Store } from "./store.ts";
+import { isGivenUp, Storing } from "./storing.ts";
 import type { LayerPath, LayerStore } from "./workspace.ts";
 
 /** What an attempt is run with; everything that stays the same from one to the next. */
@@ -16,52 +19,74 @@ export interface AttemptContext {
   executor: Executor;
   instance: string;
   graceMs: number;
+  leaseMs: number;
   logLimitBytes: number;
-  now: () => EpochMs;
-}
-
-/** `stop` carries a `StopReason`; `kill` ends the grace that a canceled job has been given. */
-export interface AttemptSignals {
-  stop: AbortSignal;
-  kill: AbortSignal;
+  persist: Persist;
 }
 
 /**
+ * `stop` carries a `StopReason`; `kill` ends the grace that a canceled job has been given; `leave` goes with `detach`: what is
+ * not stored now is left to the next owner.
+ */
+export interface AttemptSignals {
+  stop: AbortSignal;
+  kill: AbortSignal;
+  leave: AbortSignal;
+}
+
+/** `lost`: the store took no outcome of ours. `left`: the next owner goes on with it. */
+export type AttemptEnd =
+  | { kind: "recorded"; status: Outcome["status"]; failureReason: Outcome["failureReason"] }
+  | { kind: "lost" }
+  | { kind: "left" };
+
+/**
  * Takes one claimed attempt from `assigned` to its recorded outcome, or adopts it where an earlier owner of the same
- * lease left it. Returns the clean-up of what the attempt leaves in the executor: it may run later, but must run. Throws
- * what the store throws; the attempt's container is stopped then.
+ * lease left it. An outcome that was known before the lease was given up is still offered to the store. Returns, too, the
+ * clean-up of what the attempt leaves in the executor: it may run later, but must run. Throws what the store throws; the
+ * attempt's container is stopped then.
  */
 export async function runAttempt(
   context: AttemptContext,
   run: RunRecord,
   lease: Lease,
-  { stop: signal, kill }: AttemptSignals,
-): Promise<() => Promise<void>> {
+  signals: AttemptSignals,
+  { isAdopted }: { isAdopted: boolean },
+): Promise<{ end: AttemptEnd; cleanUp: () => Promise<void> }> {
+  const { store, persist } = context;
   const planned = plannedOf(run, lease);
   const name = attemptName(run, lease, planned);
-  const started = await context.store.execute(run.id, { type: "start", lease, containerName: name });
-  if (started?.kind !== "done" && started?.kind !== "noop") return async () => {};
-  const log = await AttemptLog.open(context.store, lease, startLine(context, planned, name), {
-    maxBytes: context.logLimitBytes,
-    chunkBytes: 128 * 1024,
-    flushMs: 100,
-  });
-  const ended = await execute(
-    context,
-    { run, lease, planned, name, log, isAdopted: started.kind === "noop" },
-    signal,
-    kill,
+  using storing = new Storing(signals);
+  const execute = (command: Command) =>
+    persist("record an attempt", () => store.execute(run.id, command), storing.giveUp);
+  const started = await execute({ type: "start", lease, containerName: name });
+  const isRunning =
+    started?.kind === "noop" || (isAdopted && (await isBeingCanceled(context, lease, storing)));
+  if (started?.kind === "canceled")
+    return { end: { kind: "recorded", status: "canceled", failureReason: "canceled" }, cleanUp: nothing };
+  if (started?.kind !== "done" && !isRunning) return { end: { kind: "lost" }, cleanUp: nothing };
+  const limits = { maxBytes: context.logLimitBytes, chunkBytes: 128 * 1024, flushMs: 100 };
+  const log = await AttemptLog.open(store, lease, startLine(context, planned, name), limits, (act) =>
+    persist("store a log", act, storing.giveUp),
   );
-  if (isGivenUp(signal)) return ended.cleanUp;
+  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, storing };
+  let execution: Execution | undefined;
+  const cleanUp = async () => execution?.[Symbol.asyncDispose]();
+  const givenUp = () => ({ end: storing.end, cleanUp: storing.end.kind === "left" ? nothing : cleanUp });
   try {
+    const outcome = await carryOut(context, attempt, signals, (begun) => {
+      execution = begun;
+    });
+    if (storing.isOver) return givenUp();
     const written = await log.close();
-    await context.store.execute(run.id, { type: "finish", lease, outcome: { ...ended.outcome, ...written } });
+    const answer = await execute({ type: "finish", lease, outcome: { ...outcome, ...written } });
+    return { end: endOf(answer, outcome), cleanUp };
   } catch (error) {
-    await ended.cleanUp();
-    if (error instanceof LogLostError) return async () => {};
+    if (storing.giveUp.aborted) return givenUp();
+    await cleanUp();
+    if (error instanceof LogLostError) return { end: { kind: "lost" }, cleanUp: nothing };
     throw error;
   }
-  return ended.cleanUp;
 }
 
 interface Attempt {
@@ -72,66 +97,50 @@ interface Attempt {
   log: AttemptLog;
   /** It was running already when this worker got it. */
   isAdopted: boolean;
-}
-
-interface Ended {
-  outcome: Outcome;
-  cleanUp: () => Promise<void>;
+  storing: Storing;
 }
 
 /** Starts, follows and collects. What the machine does wrong becomes an outcome here. */
-async function execute(
+async function carryOut(
   context: AttemptContext,
   attempt: Attempt,
-  signal: AbortSignal,
-  kill: AbortSignal,
-): Promise<Ended> {
-  let execution: Execution | undefined;
-  const cleanUp = async () => {
-    if (signal.aborted && signal.reason === ("detach" satisfies StopReason)) return;
-    await execution?.[Symbol.asyncDispose]();
-  };
+  { stop: signal, kill }: AttemptSignals,
+  onBegun: (execution: Execution) => void,
+): Promise<Outcome> {
+  const { log, storing } = attempt;
   const onAbort = () => {
     if (!isGivenUp(signal)) void markCanceling(context, attempt.lease);
   };
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     const spec = await attemptSpec(context, attempt);
-    execution = await context.executor.start(spec, signal);
-    const running = execution;
-    if (kill.aborted) running.kill();
-    kill.addEventListener("abort", () => running.kill(), { once: true });
-    await pump(execution.logs, attempt.log);
+    const execution = await context.executor.start(spec, signal);
+    onBegun(execution);
+    storing.follow(execution.result);
+    if (kill.aborted) execution.kill();
+    kill.addEventListener("abort", () => execution.kill(), { once: true });
+    await pump(execution.logs, log, storing);
     const result = await execution.result;
-    const mayCollect = result.status === "canceled" ? kill : AbortSignal.any([signal, kill]);
-    const collected = await collectArtifacts(
-      context,
-      spec.job.artifacts,
-      attempt.log,
-      execution,
-      result,
-      mayCollect,
-    );
-    return { outcome: { ...result, ...collected, ...EMPTY_LOG }, cleanUp };
+    const mayCollect = result.status === "canceled" ? kill : AbortSignal.any([storing.stopped, kill]);
+    const wanted = spec.job.artifacts;
+    const collected = await collectArtifacts(context, wanted, log, execution, result, mayCollect);
+    return { ...result, ...collected, ...EMPTY_LOG };
   } catch (error) {
-    try {
-      if (error instanceof LogLostError || isStoreFailure(error)) throw error;
-      return { outcome: await machineFailure(attempt.log, { stop: signal, kill }, error), cleanUp };
-    } catch (fatal) {
-      await cleanUp();
-      throw fatal;
-    }
+    if (isGivenUp(signal)) storing.abandon();
+    if (error instanceof LogLostError || isStoreFailure(error) || storing.isOver) throw error;
+    return await machineFailure(log, { stop: signal, kill }, error);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
 }
 
-async function pump(logs: AsyncIterable<Uint8Array>, log: AttemptLog): Promise<void> {
+/** What a log that goes on with another owner holds back is not let go of. */
+async function pump(logs: AsyncIterable<Uint8Array>, log: AttemptLog, storing: Storing): Promise<void> {
   for await (const bytes of logs) {
     await log.write(bytes);
     if (log.isFull) break;
   }
-  await log.endOutput();
+  if (!storing.isOver) await log.endOutput();
 }
 
 /** running → canceling, as soon as a stop is asked for; losing that race means nothing. */
@@ -143,14 +152,30 @@ async function markCanceling(context: AttemptContext, lease: Lease): Promise<voi
   }
 }
 
+/** An earlier owner had begun to cancel it: then it cannot be started, but brought to its end. */
+async function isBeingCanceled(context: AttemptContext, lease: Lease, storing: Storing): Promise<boolean> {
+  const read = () => context.store.readRun(lease.runId);
+  const detail = await context.persist("read a run", read, storing.giveUp);
+  const job = detail?.jobs.find(({ id }) => id === lease.jobId);
+  return job?.state === "canceling" && job.attempt === lease.attempt;
+}
+
+function endOf(answer: CommandResult | undefined, { status, failureReason }: Outcome): AttemptEnd {
+  if (answer?.kind !== "done" && answer?.kind !== "noop") return { kind: "lost" };
+  return { kind: "recorded", status, failureReason };
+}
+
+const nothing = async () => {};
+
 async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<AttemptSpec> {
   const { run, lease, planned, name, log } = attempt;
   const isAlone = planned.artifactsFrom.length === 0 && !attempt.isAdopted;
-  const detail = isAlone ? undefined : await context.store.readRun(run.id);
+  const read = () => context.store.readRun(run.id);
+  const detail = isAlone ? undefined : await context.persist("read a run", read, attempt.storing.giveUp);
   const record = detail?.attempts.find(
     ({ jobId, number }) => jobId === lease.jobId && number === lease.attempt,
   );
-  const elapsedMs = context.now() - (record?.startedAt ?? context.now());
+  const elapsedMs = attempt.isAdopted && record !== undefined ? elapsedOf(record, context.leaseMs) : 0;
   const environment = jobEnvironment(planned, run.plan, {
     runNumber: run.number,
     runId: run.id,
@@ -170,12 +195,18 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     job: resolveReferences(planned, environment),
     environment,
     layers: await layersFor(context.layers, planned, run, detail),
-    timeoutMs: Math.max(1, planned.timeoutMs - Math.max(0, elapsedMs)),
+    timeoutMs: Math.max(1, planned.timeoutMs - elapsedMs),
     graceMs: context.graceMs,
     logLimitBytes: context.logLimitBytes,
     logOffset: 0,
+    isUnderWay: log.hasEarlierOutput,
     onProgress: (line) => void log.note(line).catch(() => {}),
   };
+}
+
+/** From its start to the last renewal of its lease: both by the database's clock. */
+function elapsedOf({ startedAt, leaseUntil }: AttemptRecord, leaseMs: number): number {
+  return startedAt === null ? 0 : Math.max(0, leaseUntil - leaseMs - startedAt);
 }
 
 /** The plan leaves references to what only a run knows, such as `$CI_COMMIT_BRANCH`, in image names and artifact paths. */
@@ -200,15 +231,32 @@ async function layersFor(
   run: RunRecord,
   detail: RunDetail | undefined,
 ): Promise<LayerPath[]> {
-  const paths = [await layers.snapshotPath(run.source.tree)];
+  const paths = [await orMissing(run, "the files of this run", layers.snapshotPath(run.source.tree))];
   for (const from of planned.artifactsFrom) {
     const job = detail?.jobs.find(({ name }) => name === from);
     const attempt = detail?.attempts.find(
       ({ jobId, number }) => jobId === job?.id && number === job?.attempt,
     );
-    if (attempt?.artifactLayer != null) paths.push(await layers.layerPath(attempt.artifactLayer));
+    if (attempt?.artifactLayer != null) {
+      const path = layers.layerPath(attempt.artifactLayer);
+      paths.push(await orMissing(run, `the artifacts of ${JSON.stringify(from)}`, path));
+    }
   }
   return paths;
+}
+
+/** Another host may have taken it: then all of them need the same shared store. */
+async function orMissing(run: RunRecord, what: string, path: Promise<LayerPath>): Promise<LayerPath> {
+  try {
+    return await path;
+  } catch (error) {
+    const isAway = error instanceof CicdError && MISSING.has(error.code);
+    if (run.mode !== "queue" || !isAway) throw error;
+    const hint = "servers and workers on several hosts need the same --shared";
+    throw new CicdError(error.code, `${what} are not on this host; ${hint} (${error.message})`, {
+      cause: error,
+    });
+  }
 }
 
 async function collectArtifacts(
@@ -246,7 +294,7 @@ function isCollected(artifacts: Artifacts, result: ExecutionResult): boolean {
 
 async function machineFailure(
   log: AttemptLog,
-  { stop: signal, kill }: AttemptSignals,
+  { stop: signal, kill }: Pick<AttemptSignals, "stop" | "kill">,
   error: unknown,
 ): Promise<Outcome> {
   if (signal.aborted || kill.aborted) {
@@ -261,12 +309,6 @@ async function machineFailure(
 /** The database itself does not work: no outcome could be recorded. */
 function isStoreFailure(error: unknown): boolean {
   return error instanceof CicdError && error.code.startsWith("STORE_");
-}
-
-/** Aborted in a way that leaves the outcome to somebody else. */
-function isGivenUp(signal: AbortSignal): boolean {
-  const reason = signal.reason as StopReason | undefined;
-  return signal.aborted && (reason === "lease_lost" || reason === "detach");
 }
 
 /** Readable, and unique by run, job and attempt: the name of container and workspace. */
@@ -293,6 +335,7 @@ function startLine(context: AttemptContext, planned: PlannedJob, name: string): 
   return `running on ${context.executor.kind} in ${where}`;
 }
 
+const MISSING: ReadonlySet<string> = new Set(["GIT_FAILED", "SNAPSHOT_GONE", "ARTIFACTS_GONE", "NOT_FOUND"]);
 const EMPTY_LOG = { logBytes: 0, logSha256: null };
 const NO_ARTIFACTS = { artifactLayer: null, artifacts: [] };
 const NOTHING = { exitCode: null, ...EMPTY_LOG, ...NO_ARTIFACTS };

@@ -1,7 +1,11 @@
 import type { Executor, StopReason } from "./executor.ts";
-import { type EpochMs, type Lease, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
-import { type AttemptContext, type AttemptSignals, runAttempt } from "./run-attempt.ts";
+import { type HeldLease, LeaseKeeper } from "./lease-keeper.ts";
+import { backoffMs, once, type Persist, pause, persistently } from "./persist.ts";
+import { type Lease, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
+import { type AttemptContext, type AttemptEnd, runAttempt } from "./run-attempt.ts";
 import type { ClaimScope, Store } from "./store.ts";
+import { Wakeable } from "./wakeable.ts";
+import type { WatchedAttempt, WorkerEvent } from "./worker-event.ts";
 import type { LayerStore } from "./workspace.ts";
 
 /** STATES.md, "Numbers". All in milliseconds. */
@@ -33,18 +37,25 @@ export interface WorkerOptions {
   maxParallelJobs: number;
   logLimitBytes: number;
   times: WorkerTimes;
-  now: () => EpochMs;
   /** A lease token that nobody can guess. */
   newToken: () => string;
+  observe?: (event: WorkerEvent) => void;
 }
 
-interface Active {
-  lease: Lease;
+interface Active extends HeldLease {
   abort: AbortController;
-  /** By the monotonic clock. */
-  renewedAt: number;
+  isAdopted: boolean;
   done: Promise<void>;
 }
+
+/** While the database is away. */
+const LONGEST_PAUSE_MS = 10_000;
+/** Of what an attempt must store: it waits for nothing else. */
+const LONGEST_ATTEMPT_PAUSE_MS = 2_000;
+/** A busy database gives hints all the time. */
+const HINT_MS = 50;
+const KEPT_RUNS = 64;
+const EVENTS_PER_READ = 500;
 
 /**
  * Claims jobs and runs their attempts, `maxParallelJobs` at a time, driven by the store's hints and by polling. It lives
@@ -53,46 +64,79 @@ interface Active {
 export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions;
   readonly #context: AttemptContext;
+  readonly #observe: (event: WorkerEvent) => void;
+  readonly #persist: Persist;
   readonly #active = new Map<string, Active>();
   readonly #runs = new Map<string, RunRecord>();
   readonly #cleanUps = new Set<Promise<void>>();
   readonly #lastEvent = new Map<string, number>();
   readonly #kill = new AbortController();
+  readonly #leave = new AbortController();
+  readonly #ending = new AbortController();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #sleep = new Wakeable();
   #mayClaim = true;
   #stopping: StopReason | undefined;
   #failure: { error: unknown } | undefined;
-  #wake: () => void = () => {};
-  #isWoken = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const { store, layers, executor, instance, logLimitBytes, now, times } = options;
-    this.#context = { store, layers, executor, instance, logLimitBytes, now, graceMs: times.graceMs };
+    const { store, layers, executor, instance, logLimitBytes, times } = options;
+    this.#observe = options.observe ?? (() => {});
+    this.#persist = this.#isOfQueue ? persistently(this.#observe, LONGEST_ATTEMPT_PAUSE_MS) : once;
+    const { graceMs, leaseMs } = times;
+    const persist = this.#persist;
+    this.#context = { store, layers, executor, instance, logLimitBytes, graceMs, leaseMs, persist };
+  }
+
+  /** Fulfilled when attempts of an earlier process have been taken up, or `run` is over. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get activeJobs(): number {
+    return this.#active.size;
+  }
+
+  /** Whether this process is at work on an attempt, its lease aside. */
+  isAtWorkOn(jobId: string, attempt: number): boolean {
+    return this.#active.get(jobId)?.lease.attempt === attempt;
   }
 
   /**
-   * Works until every run of a `runs` scope is finished, or the signal is aborted: with `cancel` or `kill` the attempts are
-   * stopped so, with `detach` they are left running for the next owner. Throws what the store threw, after stopping
-   * what runs.
+   * Works until every run of a `runs` scope is finished, or it was told to drain and nothing runs, or the signal is aborted:
+   * with `cancel` or `kill` the attempts are stopped so, with `detach` they are left running for the next owner. With a `runs`
+   * scope it throws what the store threw, after stopping what runs; with `queue` no failure of the store ends it.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { store, times } = this.#options;
     const onAbort = () => this.#stop(signal.reason as StopReason);
     signal.addEventListener("abort", onAbort);
     if (signal.aborted) onAbort();
-    const heartbeat = setInterval(() => void this.#heartbeat(), times.heartbeatMs);
-    using _hint = store.watch(() => this.#rouse());
+    using keeper = new LeaseKeeper(store, times, () => [...this.#active.values()], this.#observe);
+    using _hint = store.watch(() => this.#sleep.wake(this.#isOfQueue ? HINT_MS : 0));
     try {
       await this.#adoptOwn();
-      while (!(await this.#turn())) await this.#sleep(times.pollMs);
+      this.#ready.resolve();
+      for (let failures = 0; !(await this.#isDone()); ) {
+        failures = (await this.#tryTurn(keeper)) ? 0 : failures + 1;
+        if (failures > 0) await pause(backoffMs(failures, LONGEST_PAUSE_MS), this.#ending.signal);
+        else if (!(await this.#sleep.sleep(times.pollMs))) this.#mayClaim = true;
+      }
     } catch (error) {
       this.#fail(error);
     } finally {
-      await this.#drain();
-      clearInterval(heartbeat);
+      await this.#drained();
+      this.#ready.resolve();
       signal.removeEventListener("abort", onAbort);
     }
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Claims nothing more; `run` ends with what runs now. */
+  drain(): void {
+    this.#ending.abort();
+    this.#sleep.wake();
   }
 
   /** Ends everything at once, even what was told to stop and has its grace: the second Ctrl-C. */
@@ -105,70 +149,140 @@ export class Worker implements AsyncDisposable {
     while (this.#cleanUps.size > 0) await Promise.allSettled(this.#cleanUps);
   }
 
-  /** One round of looking and claiming; true when there is nothing more to do here. */
-  async #turn(): Promise<boolean> {
-    await this.#readRequests();
-    if (this.#failure !== undefined || this.#stopping !== undefined) return this.#active.size === 0;
-    if (this.#mayClaim) await this.#claimAll();
-    return this.#active.size === 0 && (await this.#isFinished());
+  get #isOfQueue(): boolean {
+    return this.#options.scope.kind === "queue";
+  }
+
+  /** False: the store failed, and it is to be tried again. */
+  async #tryTurn(keeper: LeaseKeeper): Promise<boolean> {
+    try {
+      if (this.#isOfQueue) keeper.hint();
+      else await this.#readRequests();
+      if (!this.#ending.signal.aborted && this.#mayClaim) await this.#claimAll();
+      return true;
+    } catch (error) {
+      if (!this.#isOfQueue) throw error;
+      this.#observe({ type: "trouble", doing: "claim jobs", error });
+      return false;
+    }
+  }
+
+  async #isDone(): Promise<boolean> {
+    if (this.#active.size > 0) return false;
+    if (this.#ending.signal.aborted) return true;
+    const { scope, store } = this.#options;
+    if (scope.kind === "queue") return false;
+    for (const runId of scope.runIds) {
+      const detail = await store.readRun(runId);
+      if (detail === undefined) continue;
+      const { status } = detail.run;
+      if (!TERMINAL_RUN_STATUSES.has(status) && status !== "manual") return false;
+    }
+    return true;
   }
 
   async #claimAll(): Promise<void> {
     const { store, name, scope, times, maxParallelJobs, newToken } = this.#options;
-    while (this.#active.size < maxParallelJobs && this.#stopping === undefined) {
+    while (this.#active.size < maxParallelJobs && !this.#ending.signal.aborted) {
+      const askedAt = performance.now();
       const lease = await store.claimJob({ worker: name, token: newToken(), leaseMs: times.leaseMs, scope });
       if (lease === undefined) {
-        this.#mayClaim = scope.kind === "queue";
+        this.#mayClaim = this.#isOfQueue;
         return;
       }
-      await this.#begin(lease);
+      this.#begin(lease, askedAt, false);
     }
   }
 
-  /** Takes up again what an earlier process of this name has left running. */
+  /** Takes up again what an earlier process of this name has left running, as far as its leases can be renewed. */
   async #adoptOwn(): Promise<void> {
-    const { store, name, scope } = this.#options;
-    for (const attempt of await store.findAttemptsOf(name)) {
-      const { runId, jobId, number, leaseToken } = attempt;
-      if (scope.kind === "runs" && !scope.runIds.includes(runId)) continue;
-      await this.#begin({ runId, jobId, attempt: number, token: leaseToken });
+    const { store, name, scope, times } = this.#options;
+    const renew = async () => {
+      const attempts = (await store.findAttemptsOf(name)).filter(
+        ({ runId }) => scope.kind === "queue" || scope.runIds.includes(runId),
+      );
+      const askedAt = performance.now();
+      const leases = attempts.map(({ runId, jobId, number, leaseToken }) => {
+        return { runId, jobId, attempt: number, token: leaseToken };
+      });
+      const states = leases.length === 0 ? [] : await store.renewLeases(leases, times.leaseMs);
+      for (const { lease, state } of states) if (state === "held") this.#begin(lease, askedAt, true);
+    };
+    while (!this.#ending.signal.aborted) {
+      try {
+        return await this.#persist("take up what an earlier process left", renew, this.#ending.signal);
+      } catch (error) {
+        if (!this.#isOfQueue) throw error;
+        await pause(LONGEST_PAUSE_MS, this.#ending.signal);
+      }
     }
   }
 
-  async #begin(lease: Lease): Promise<void> {
-    const run = this.#runs.get(lease.runId) ?? (await this.#options.store.readRun(lease.runId))?.run;
-    if (run === undefined) return;
-    this.#runs.set(run.id, run);
+  #begin(lease: Lease, renewedAt: number, isAdopted: boolean): void {
     const abort = new AbortController();
-    const active: Active = { lease, abort, renewedAt: performance.now(), done: Promise.resolve() };
+    const active: Active = {
+      lease,
+      renewedAt,
+      abort,
+      isAdopted,
+      cancel: () => abort.abort("cancel" satisfies StopReason),
+      lose: () => abort.abort("lease_lost" satisfies StopReason),
+      done: Promise.resolve(),
+    };
     this.#active.set(lease.jobId, active);
-    active.done = this.#runOne(run, lease, { stop: abort.signal, kill: this.#kill.signal }).finally(() => {
+    active.done = this.#runOne(active).finally(() => {
       this.#active.delete(lease.jobId);
       this.#mayClaim = true;
-      this.#rouse();
+      this.#sleep.wake();
     });
+    if (this.#stopping !== undefined) abort.abort(this.#stopping);
   }
 
-  async #runOne(run: RunRecord, lease: Lease, signals: AttemptSignals): Promise<void> {
+  async #runOne(active: Active): Promise<void> {
+    const { lease, abort, isAdopted } = active;
+    const startedAt = performance.now();
+    let watched: WatchedAttempt | undefined;
     try {
-      const cleanUp = await runAttempt(this.#context, run, lease, signals);
-      const cleaning: Promise<void> = cleanUp()
-        .catch(() => {
-          // The sweep finds by label what could not be removed now.
-        })
-        .finally(() => this.#cleanUps.delete(cleaning));
-      this.#cleanUps.add(cleaning);
+      const run = await this.#findRun(lease.runId, abort.signal);
+      if (run === undefined || run.executor !== this.#options.executor.kind) return;
+      watched = watchedAttempt(run, lease);
+      this.#observe({ type: isAdopted ? "job.adopted" : "job.claimed", job: watched });
+      const signals = { stop: abort.signal, kill: this.#kill.signal, leave: this.#leave.signal };
+      const { end, cleanUp } = await runAttempt(this.#context, run, lease, signals, { isAdopted });
+      this.#cleanUpLater(cleanUp);
+      this.#observe(eventOf(end, watched, performance.now() - startedAt));
     } catch (error) {
-      this.#fail(error);
+      if (!this.#isOfQueue) return this.#fail(error);
+      this.#observe({ type: "trouble", doing: "record an attempt", error });
+      if (watched !== undefined) this.#observe({ type: "job.lost", job: watched });
     }
   }
 
-  /** Cancel requests and new work, from the events since the last look. */
+  async #findRun(runId: string, giveUp: AbortSignal): Promise<RunRecord | undefined> {
+    const known = this.#runs.get(runId);
+    if (known !== undefined) return known;
+    const { store } = this.#options;
+    const detail = await this.#persist("read a run", () => store.readRun(runId), giveUp);
+    if (detail === undefined) return undefined;
+    this.#runs.set(runId, detail.run);
+    const [oldest] = this.#runs.keys();
+    if (this.#runs.size > KEPT_RUNS) this.#runs.delete(oldest!);
+    return detail.run;
+  }
+
+  #cleanUpLater(cleanUp: () => Promise<void>): void {
+    const cleaning: Promise<void> = cleanUp()
+      .catch(() => {
+        // The sweep finds by label what could not be removed now.
+      })
+      .finally(() => this.#cleanUps.delete(cleaning));
+    this.#cleanUps.add(cleaning);
+  }
+
+  /** Cancel requests and new work of a `runs` scope, from the events since the last look. */
   async #readRequests(): Promise<void> {
     const { scope, store } = this.#options;
-    const runIds =
-      scope.kind === "runs" ? scope.runIds : [...new Set([...this.#active.values()].map(runIdOf))];
-    for (const runId of runIds) {
+    for (const runId of scope.kind === "runs" ? scope.runIds : []) {
       for (;;) {
         const events = await store.readEvents(runId, this.#lastEvent.get(runId) ?? 0, EVENTS_PER_READ);
         for (const event of events) {
@@ -187,49 +301,15 @@ export class Worker implements AsyncDisposable {
     if (mine.length === 0) return;
     const detail = await this.#options.store.readRun(runId);
     if (detail?.run.cancelRequestedAt == null) return;
-    for (const { abort } of mine) abort.abort("cancel" satisfies StopReason);
-  }
-
-  async #isFinished(): Promise<boolean> {
-    const { scope, store } = this.#options;
-    if (scope.kind === "queue") return false;
-    for (const runId of scope.runIds) {
-      const detail = await store.readRun(runId);
-      if (detail === undefined) continue;
-      const { status } = detail.run;
-      if (!TERMINAL_RUN_STATUSES.has(status) && status !== "manual") return false;
-    }
-    return true;
-  }
-
-  async #heartbeat(): Promise<void> {
-    const { store, times } = this.#options;
-    const actives = [...this.#active.values()];
-    if (actives.length === 0) return;
-    const now = performance.now();
-    try {
-      const states = await store.renewLeases(
-        actives.map(({ lease }) => lease),
-        times.leaseMs,
-      );
-      states.forEach((state, index) => {
-        const active = actives[index]!;
-        if (state.state === "lost") active.abort.abort("lease_lost" satisfies StopReason);
-        else active.renewedAt = now;
-        if (state.state === "held" && state.cancelRequested)
-          active.abort.abort("cancel" satisfies StopReason);
-      });
-    } catch {
-      for (const active of actives) {
-        if (now - active.renewedAt > times.giveUpMs) active.abort.abort("lease_lost" satisfies StopReason);
-      }
-    }
+    for (const active of mine) active.cancel();
   }
 
   #stop(reason: StopReason): void {
     this.#stopping = reason;
+    if (reason === "detach") this.#leave.abort();
+    this.#ending.abort();
     for (const { abort } of this.#active.values()) abort.abort(reason);
-    this.#rouse();
+    this.#sleep.wake();
   }
 
   #fail(error: unknown): void {
@@ -237,36 +317,19 @@ export class Worker implements AsyncDisposable {
     this.kill();
   }
 
-  async #drain(): Promise<void> {
+  async #drained(): Promise<void> {
     while (this.#active.size > 0)
       await Promise.allSettled([...this.#active.values()].map(({ done }) => done));
   }
-
-  #rouse(): void {
-    this.#isWoken = true;
-    this.#wake();
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    if (!this.#isWoken) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          this.#mayClaim = true;
-          resolve();
-        }, ms);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      this.#wake = () => {};
-    }
-    this.#isWoken = false;
-  }
 }
 
-const EVENTS_PER_READ = 500;
+function watchedAttempt(run: RunRecord, { jobId, attempt }: Lease): WatchedAttempt {
+  const { name } = run.plan.jobs[Number(jobId.slice(run.id.length + 1))]!;
+  return { runId: run.id, pipeline: run.pipeline, jobId, name, attempt };
+}
 
-function runIdOf({ lease }: Active): string {
-  return lease.runId;
+function eventOf(end: AttemptEnd, job: WatchedAttempt, durationMs: number): WorkerEvent {
+  if (end.kind !== "recorded") return { type: `job.${end.kind}`, job };
+  const { status, failureReason } = end;
+  return { type: "job.finished", job, status, failureReason, durationMs };
 }

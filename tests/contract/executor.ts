@@ -69,6 +69,7 @@ export class Bench {
       graceMs: 2_000,
       logLimitBytes: 100_000_000,
       logOffset: 0,
+      isUnderWay: false,
       onProgress: () => {},
       ...change,
     };

@@ -56,7 +56,6 @@ export class Orchestra implements AsyncDisposable {
       scope: { kind: "queue", executors: ["fake"], labels: [] },
       maxParallelJobs: 8,
       logLimitBytes: 1_000_000,
-      now: Date.now,
       newToken: () => {
         this.#tokens += 1;
         return `token-${this.#tokens}`;

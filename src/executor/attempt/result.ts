@@ -36,6 +36,13 @@ export function failedResult(
   return { status: "failed", exitCode, failureReason, message };
 }
 
+/** Of a job that ran under an earlier owner and left nothing: whether it did its work cannot be known. */
+export const LEFTOVERS_GONE = failedResult(
+  "runner_system_failure",
+  null,
+  "What the job ran in is gone; it is not started a second time.",
+);
+
 /** The result of a script by its exit code. */
 export function scriptResult(exitCode: number): ExecutionResult {
   if (exitCode === 0) return SUCCESS;

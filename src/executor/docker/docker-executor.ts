@@ -1,6 +1,6 @@
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
-import { CANCELED, failedResult } from "../attempt/result.ts";
+import { CANCELED, failedResult, LEFTOVERS_GONE } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
 import { lateResult, TimeLimit } from "../attempt/time-limit.ts";
@@ -100,9 +100,10 @@ export class DockerExecutor implements Executor {
 
   async #createAndLaunch(spec: AttemptSpec, control: Control): Promise<Execution> {
     const { engine } = await this.#open();
-    if (spec.job.image!.pullPolicy === "always") {
+    if (spec.isUnderWay || spec.job.image!.pullPolicy === "always") {
       const adopted = await this.#adopt(spec, control);
       if (adopted !== undefined) return adopted;
+      if (spec.isUnderWay) return settledExecution(LEFTOVERS_GONE);
     }
     const signal = AbortSignal.any([control.stop, control.limit.expired]);
     const place = await this.#preparePlace(spec, signal);

@@ -12,6 +12,8 @@ import type {
 } from "../../run/executor.ts";
 import type { FailureReason } from "../../run/records.ts";
 import type { ArtifactSink } from "../../run/workspace.ts";
+import { LEFTOVERS_GONE } from "../attempt/result.ts";
+import { settledExecution } from "../attempt/settled-execution.ts";
 import type { FakeContainer, FakeEngine } from "./fake-engine.ts";
 import { fakeShell } from "./fake-shell.ts";
 
@@ -34,6 +36,7 @@ export class FakeExecutor implements Executor {
     const existing = this.#engine.containers.get(spec.name);
     if (existing === undefined && signal.aborted)
       return new FakeExecution(this.#engine, canceledContainer(spec), signal);
+    if (existing === undefined && spec.isUnderWay) return settledExecution(LEFTOVERS_GONE);
     const container = existing ?? this.#create(spec);
     return new FakeExecution(this.#engine, container, signal, spec);
   }

@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
-import { CANCELED, failedResult } from "../attempt/result.ts";
+import { CANCELED, failedResult, LEFTOVERS_GONE } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
 import { lateResult, TimeLimit } from "../attempt/time-limit.ts";
@@ -65,7 +65,12 @@ async function start(
       const adopted = await ShellExecution.adopt(directory, spec, environment, limit, signal);
       if (adopted !== undefined) return adopted;
       await removeAttemptDirectory(directory);
+      if (spec.isUnderWay) return settledExecution(LEFTOVERS_GONE);
       return await start(directory, { ...spec, timeoutMs: limit.leftMs }, inherited, signal);
+    }
+    if (spec.isUnderWay) {
+      await removeAttemptDirectory(directory);
+      return settledExecution(LEFTOVERS_GONE);
     }
     const ending = AbortSignal.any([signal, limit.expired]);
     await layLayers(spec.layers, directory.tree, ending);
