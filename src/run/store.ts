@@ -9,6 +9,7 @@ import type {
   RunEvent,
   RunRecord,
   RunStatus,
+  Trigger,
 } from "./records.ts";
 
 /**
@@ -39,7 +40,7 @@ export interface RunStore {
    */
   createRun(run: NewRun): Promise<RunRecord>;
   readRun(runId: string): Promise<RunDetail | undefined>;
-  /** Newest first (by creation, then id). */
+  /** Newest first (by creation, then id), unless the filter says otherwise. */
   findRuns(filter: RunFilter): Promise<RunRecord[]>;
   /** With jobs, attempts and artifacts in few statements, newest first: for reports. */
   findRunDetails(filter: RunFilter): Promise<RunDetail[]>;
@@ -145,6 +146,11 @@ export interface RunFilter {
   statuses?: RunStatus[];
   mode?: RunRecord["mode"];
   finishedBefore?: EpochMs;
+  triggers?: Trigger[];
+  /** The other way round: oldest first. */
+  oldestFirst?: boolean;
+  /** Only what comes behind this run in the order of the list. */
+  behind?: { createdAt: EpochMs; id: string };
   limit?: number;
 }
 

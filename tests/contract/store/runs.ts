@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { RunRecord } from "../../../src/run/records.ts";
 import type { Store } from "../../../src/run/store.ts";
 import { newRun, plannedJob, planOf } from "../../support/plans.ts";
 import type { StoreUnderTest } from "../store.ts";
@@ -163,6 +164,28 @@ export function runContract(under: StoreUnderTest): void {
       expect(await sorted({ finishedBefore: 1 })).toBe("");
       expect(await sorted({ repoKey: "' OR '1'='1" })).toBe("");
       expect(await sorted({ repoKey: "/other", pipeline: "docs" })).toBe("");
+    });
+
+    test("by what made them, page by page, from either end", async () => {
+      const { store } = under;
+      await makeSome(store);
+      await store.createRun(newRun("e", planOf([plannedJob("one")]), { trigger: "push" }));
+      const all = await store.findRuns({});
+      const idsOf = (runs: RunRecord[]) => runs.map(({ id }) => id);
+      expect(idsOf(await store.findRuns({ triggers: ["push"] }))).toEqual(["e"]);
+      expect(idsOf(await store.findRuns({ triggers: ["push", "cli"] }))).toEqual(idsOf(all));
+      expect(await store.findRuns({ triggers: [] })).toEqual([]);
+      expect(idsOf(await store.findRuns({ oldestFirst: true }))).toEqual(idsOf(all).reverse());
+      for (const oldestFirst of [false, true]) {
+        const seen: string[] = [];
+        for (let behind: RunRecord | undefined; ; ) {
+          const page = await store.findRuns({ oldestFirst, limit: 2, ...(behind && { behind }) });
+          seen.push(...idsOf(page));
+          behind = page.at(-1);
+          if (page.length < 2) break;
+        }
+        expect(seen).toEqual(oldestFirst ? idsOf(all).reverse() : idsOf(all));
+      }
     });
 
     test("with details gives each run its own jobs, attempts and artifacts", async () => {
