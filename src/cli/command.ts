@@ -51,6 +51,8 @@ export interface CicdCommand<F extends FlagDefs = FlagDefs> {
   examples: string[];
   /** It ends by itself, however often it is interrupted; others are ended by the second interrupt. */
   endsItself?: boolean;
+  /** It works until it is told to end, by a signal: that is its success, and it too ends itself. */
+  isService?: boolean;
   /** Returns the exit status; nothing is 0. */
   run(context: CommandContext<F>): Promise<number | undefined>;
 }

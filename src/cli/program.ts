@@ -65,14 +65,15 @@ async function runLoaded(
     const config = host.loadConfig(toConfigFlags(flags));
     output = createOutput(flags, config);
     using _impatience = interrupts.listen((count) => {
-      if (count > 1 && !command.endsItself) process.exit(EXIT.interrupted);
+      if (count > 1 && !command.endsItself && !command.isService) process.exit(EXIT.interrupted);
     });
     await using app = host.createApp(config);
     const signal = AbortSignal.any([interrupts.signal, output.closed]);
     const services = createServices(host, config, app, output);
     const context = { flags, positionals, host, config, app, output, interrupts, signal, ...services };
     const status = await command.run(context);
-    return interrupts.wasInterrupted ? EXIT.interrupted : (status ?? EXIT.success);
+    const isInterrupted = interrupts.wasInterrupted && !command.isService;
+    return isInterrupted ? EXIT.interrupted : (status ?? EXIT.success);
   } catch (error) {
     if (interrupts.isCauseOf(error)) return EXIT.interrupted;
     if (output.closed.aborted) return EXIT.success;
@@ -124,6 +125,10 @@ function toConfigFlags(flags: FlagValues<FlagDefs>): Parameters<Host["loadConfig
     ...text("server"),
     ...text("executor"),
     ...text("jobs"),
+    ...text("listen"),
+    ...text("shared"),
+    ...text("name"),
+    ...text("labels"),
     local: Boolean(flags.local),
     noColor: Boolean(flags["no-color"]),
   };
