@@ -52,8 +52,8 @@ export const CHECK_BODY = v.strictObject({
   /** Only the pipeline of that name; `files` are all of the repository nevertheless. */
   pipeline: v.exactOptional(NAME),
   overrides: v.optional(OVERRIDES, []),
-  /** False for the shell executor. */
-  imageRequired: v.optional(v.boolean(), true),
+  /** False where jobs run without containers; left out: as this server runs them. */
+  imageRequired: v.exactOptional(v.boolean()),
 });
 
 export const DRY_RUN_BODY = v.strictObject({

@@ -43,7 +43,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   app: { rooms: CORE, packages: ["croner"], builtins: ["node:path", "node:crypto"] },
   api: { rooms: CORE, types: ["app"], packages: ["valibot", "@valibot/to-json-schema"], pure: true },
   server: { rooms: ["api", "app", ...CORE], packages: ["hono", "valibot"], builtins: "all" },
-  client: { rooms: ["api", "app", ...CORE], packages: ["valibot"], builtins: "all" },
+  client: { rooms: ["api", "app", ...CORE], packages: ["valibot", "eventsource-parser"], builtins: "all" },
   config: { rooms: ["errors", "pipeline"], types: ["app", "run"], builtins: "all" },
   cli: { rooms: ["app", "config", ...CORE], packages: ["citty", "consola"], builtins: "all" },
   main: {
