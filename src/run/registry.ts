@@ -1,3 +1,4 @@
+import type { RepositoryEvent } from "../plan/repository-event.ts";
 import type { EpochMs, RunRecord } from "./records.ts";
 
 /**
@@ -5,7 +6,12 @@ import type { EpochMs, RunRecord } from "./records.ts";
  * their schedules fall due. SQLite and PostgreSQL implement it beside `Store` and pass one contract test. Every method is
  * atomic and throws the codes of `Store`.
  */
-export interface Registry extends TokenRegistry, WorkerRegistry, RepositoryRegistry, ScheduleRegistry {}
+export interface Registry
+  extends TokenRegistry,
+    WorkerRegistry,
+    RepositoryRegistry,
+    ScheduleRegistry,
+    DeliveryRegistry {}
 
 /** `read` looks, `run` also starts, cancels and retries, `admin` also manages tokens and repositories. */
 export type Role = "admin" | "run" | "read";
@@ -115,4 +121,53 @@ export interface ScheduleRegistry {
   findDueSchedules(): Promise<{ due: ScheduleRecord[]; now: EpochMs }>;
   /** `false`: its `nextAt` is not `from` any more: somebody else has moved it on. */
   moveSchedule(id: string, from: EpochMs, to: EpochMs): Promise<boolean>;
+}
+
+/**
+ * An event that a repository's host told and that was found to be genuine: recorded before it is acted upon, so that no crash
+ * loses it, whichever server takes it up.
+ */
+export interface DeliveryRecord {
+  id: string;
+  repositoryId: string;
+  /** The host's own id of it; unique per repository. */
+  hostId: string;
+  /** Names its content where that is signed, hex; unique per repository. Null: the same content may come again. */
+  digest: string | null;
+  event: RepositoryEvent;
+  receivedAt: EpochMs;
+  /** How often it was taken up. */
+  attempts: number;
+  /** Null: it is still to be acted upon. */
+  result: DeliveryResult | null;
+}
+
+/** `notes`: a sentence per pipeline that made no run, and about what went wrong. */
+export interface DeliveryResult {
+  runs: { id: string; pipeline: string; number: number }[];
+  notes: string[];
+}
+
+export type NewDelivery = Omit<DeliveryRecord, "receivedAt" | "attempts" | "result">;
+
+export interface DeliveryRegistry {
+  /**
+   * Durable when it returns. Where one of the repository with this `hostId` or `digest` is there already, nothing is stored
+   * and that one comes back. Undefined: there is no such repository.
+   */
+  recordDelivery(delivery: NewDelivery): Promise<DeliveryRecord | undefined>;
+  /**
+   * The oldest that is to be acted upon, is due, and waits for no earlier one of its repository; `attempts` + 1. Nobody else
+   * gets it for `leaseMs` by the database's clock.
+   */
+  claimDelivery(leaseMs: number): Promise<DeliveryRecord | undefined>;
+  /** Unless it was claimed again since (`attempts`) or is finished: `false` then. */
+  finishDelivery(id: string, attempts: number, result: DeliveryResult): Promise<boolean>;
+  /** To be claimed again, not before `delayMs` have passed; the same condition. */
+  postponeDelivery(id: string, attempts: number, delayMs: number): Promise<boolean>;
+  findDelivery(id: string): Promise<DeliveryRecord | undefined>;
+  /** The newest first. */
+  listDeliveries(repositoryId: string, limit: number): Promise<DeliveryRecord[]>;
+  /** Forgets finished ones that are older. */
+  forgetDeliveries(olderThanMs: number): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Registry, WorkerRecord } from "../../src/run/registry.ts";
 import { eventually } from "../support/eventually.ts";
+import { deliveryContract } from "./deliveries.ts";
 
 /** An empty registry; `another` is the same data as a second process would open it. */
 export interface RegistryFixture {
@@ -29,6 +30,7 @@ export function registryContract(name: string, open: () => Promise<RegistryFixtu
     workerContract(under);
     repositoryContract(under);
     scheduleContract(under);
+    deliveryContract(under);
   });
 }
 

@@ -3,10 +3,11 @@ import initial from "./migrations/0001_initial.sql" with { type: "text" };
 import busyTime from "./migrations/0002_busy_time.sql" with { type: "text" };
 import team from "./migrations/0003_team.sql" with { type: "text" };
 import registry from "./migrations/0004_registry.sql" with { type: "text" };
+import deliveries from "./migrations/0005_deliveries.sql" with { type: "text" };
 import type { PostgresConnection, Session } from "./postgres-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
-const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry];
+const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry, deliveries];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

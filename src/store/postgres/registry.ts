@@ -1,4 +1,5 @@
 import type { Registry } from "../../run/registry.ts";
+import { createDeliveryRegistry } from "./deliveries.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import { createRepositoryRegistry } from "./repositories.ts";
 import { createScheduleRegistry } from "./schedules.ts";
@@ -11,5 +12,6 @@ export function createRegistry(db: PostgresConnection): Registry {
     ...createWorkerRegistry(db),
     ...createRepositoryRegistry(db),
     ...createScheduleRegistry(db),
+    ...createDeliveryRegistry(db),
   };
 }
