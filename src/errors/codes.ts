@@ -92,6 +92,10 @@ export const ERROR_CODES = {
     meaning:
       "The cicd server answered with an error of its own, or with something that is no answer of a cicd server.",
   },
+  SERVER_BUSY: {
+    exit: EXIT.outside,
+    meaning: "The cicd server serves as many streams or uploads as it may at a time.",
+  },
   UNAUTHORIZED: {
     exit: EXIT.outside,
     meaning: "The server wants a token, and there is none, or it is wrong, revoked or expired.",
