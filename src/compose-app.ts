@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import type { App, ExecutorKind } from "./app/app.ts";
 import { composeUpkeep, dockerConnection } from "./compose-upkeep.ts";
 import type { Config } from "./config/config.ts";
+import { instanceOf } from "./config/instance.ts";
 import { localFiles } from "./config/local-files.ts";
 import { isOwnerAlive, readOwner } from "./config/process-owner.ts";
-import { makeStateDir, readInstanceId } from "./config/state-dir.ts";
+import { makeStateDir } from "./config/state-dir.ts";
+import { CicdError } from "./errors/cicd-error.ts";
 import type { Executor } from "./run/executor.ts";
 import type { Registry } from "./run/registry.ts";
 import type { Store } from "./run/store.ts";
@@ -16,7 +19,8 @@ export function composeApp(config: Config, variables: Variables): App {
   const parts = new Parts();
   const identity = once(() => {
     makeStateDir(config.stateDir);
-    return { instance: readInstanceId(config.stateDir), owner: readOwner(config.stateDir) };
+    const instance = instanceOf(config.stateDir, config.database);
+    return { instance, owner: readOwner(config.stateDir) };
   });
   const state = once(async () => {
     makeStateDir(config.stateDir);
@@ -58,8 +62,19 @@ export function composeApp(config: Config, variables: Variables): App {
     now: Date.now,
     newId,
     isOwnerAlive: (owner) => isOwnerAlive(owner, identity().owner),
+    lockWorker: (name) => lockWorker(config.stateDir, name),
     [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
   };
+}
+
+async function lockWorker(stateDir: string, name: string): Promise<AsyncDisposable> {
+  const { tryProcessLock } = await import("./workspace/process-lock.ts");
+  const lock = await tryProcessLock(join(stateDir, "workers", `${name}.lock`));
+  if (lock !== undefined) return lock;
+  const title = name.slice(0, name.indexOf("@"));
+  throw new CicdError("WORKER_RUNNING", `a worker named ${title} is at work on this host already`, {
+    hint: "end it first, or give this one another name with --name",
+  });
 }
 
 async function openStore(config: Config): Promise<Store & Registry> {

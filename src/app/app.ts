@@ -29,10 +29,12 @@ export interface App extends AsyncDisposable {
   newId: () => string;
   /** False when the process is known to be gone; true when it lives or that cannot be known (another host). */
   isOwnerAlive(owner: Owner): boolean;
+  /** Makes this process the only worker of that name on this host, until disposed of. Throws WORKER_RUNNING. */
+  lockWorker(name: string): Promise<AsyncDisposable>;
 }
 
 export interface Identity {
-  /** This installation's label on everything it makes: one per state directory. `[a-z0-9]{12}` */
+  /** This installation's label on everything it makes: one per state directory and database. `[a-z0-9]{12}` */
   instance: string;
   owner: Owner;
 }

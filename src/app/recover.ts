@@ -4,6 +4,7 @@ import type { SweepResult } from "../run/executor.ts";
 import type { RunRecord, RunStatus } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
 import { type App, type ExecutorKind, workerName } from "./app.ts";
+import { isAttemptLive } from "./live-attempt.ts";
 
 export interface RecoveryReport {
   /** Runs whose process had died: they are ended now. */
@@ -81,18 +82,4 @@ async function endOrphan(store: Store, run: RunRecord): Promise<void> {
     if (lease.runId === run.id) await store.execute(run.id, { type: "reap", lease });
   }
   await store.execute(run.id, { type: "request_cancel", actor: "recovery", owner: run.owner });
-}
-
-/** A local attempt lives while its process does; its lease may have run out while the machine slept. */
-async function isAttemptLive(
-  app: App,
-  store: Store,
-  labels: { run: string; job: string; attempt: number },
-): Promise<boolean> {
-  const detail = await store.readRun(labels.run);
-  const attempt = detail?.attempts.find(
-    ({ jobId, number }) => jobId === labels.job && number === labels.attempt,
-  );
-  if (detail === undefined || attempt === undefined || attempt.outcome !== null) return false;
-  return detail.run.owner === null ? false : app.isOwnerAlive(detail.run.owner);
 }

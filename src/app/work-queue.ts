@@ -1,5 +1,15 @@
+import type { Executor } from "../run/executor.ts";
+import { pause } from "../run/persist.ts";
+import type { Registry, WorkerRecord } from "../run/registry.ts";
+import type { Store } from "../run/store.ts";
+import { WORKER_TIMES, Worker } from "../run/worker.ts";
+import type { LayerStore } from "../run/workspace.ts";
 import type { App, ExecutorKind } from "./app.ts";
+import { isAttemptLive } from "./live-attempt.ts";
 import type { QueueObserver } from "./queue-event.ts";
+import { reapQueue } from "./reap.ts";
+import { WorkerReport } from "./report-worker.ts";
+import { sweepQueue } from "./sweep-queue.ts";
 
 export interface QueueWorkOptions {
   /** Of the program, for the list of workers. */
@@ -19,6 +29,13 @@ export interface QueueWorkOptions {
   observe: QueueObserver;
 }
 
+interface Parts {
+  store: Store;
+  registry: Registry;
+  layers: LayerStore;
+  executor: Executor;
+}
+
 /**
  * Works on the queue of the app's database: runs jobs, deals with attempts whose lease ran out, removes what dead ones left
  * on this host, and keeps the worker's row in the registry. A database that goes away does not end it. Aborting `signal` drains
@@ -26,6 +43,113 @@ export interface QueueWorkOptions {
  * the next one of the same title on this host adopts it. Throws WORKER_RUNNING, DOCKER_UNREACHABLE and what opening the
  * database throws, before any work.
  */
-export async function workQueue(_app: App, _options: QueueWorkOptions, _signal: AbortSignal): Promise<void> {
-  await Promise.reject(new Error("not joined yet"));
+export async function workQueue(app: App, options: QueueWorkOptions, signal: AbortSignal): Promise<void> {
+  const name = `${options.title}@${app.identity.instance}`;
+  await using _lock = await app.lockWorker(name);
+  const parts: Parts = {
+    store: await app.store(),
+    registry: await app.registry(),
+    layers: await app.layers(),
+    executor: await app.executor(options.executor),
+  };
+  const startedAt = app.now();
+  const { slots } = options;
+  const watch = countLeft(options.observe);
+  const worker = openWorker(app, parts, name, options, watch.observe);
+  watch.observe({ type: "worker.started", worker: name, slots });
+  let state: WorkerRecord["state"] = "active";
+  const record = () => {
+    const { title, version, labels } = options;
+    const { activeJobs } = worker;
+    const executors = [parts.executor.kind];
+    return { name, title, version, executors, labels, slots, activeJobs, state, startedAt };
+  };
+  const report = new WorkerReport(parts.registry, record, watch.observe);
+  const over = new AbortController();
+  const upkeep = worker.ready.then(() => keepUp(app, parts, worker, watch.observe, over.signal));
+  const leaving = drained(signal, options, over.signal, () => {
+    state = "draining";
+    watch.observe({ type: "worker.draining", activeJobs: worker.activeJobs });
+    worker.drain();
+    report.touch();
+  });
+  try {
+    await worker.run(leaving);
+  } finally {
+    over.abort();
+    state = "stopped";
+    await Promise.all([upkeep, worker[Symbol.asyncDispose]()]);
+    await report.stop();
+    watch.observe({ type: "worker.stopped", left: watch.left });
+  }
+}
+
+function openWorker(
+  app: App,
+  { store, layers, executor }: Parts,
+  name: string,
+  options: QueueWorkOptions,
+  observe: QueueObserver,
+): Worker {
+  return new Worker({
+    store,
+    layers,
+    executor,
+    name,
+    instance: app.identity.instance,
+    scope: { kind: "queue", executors: [executor.kind], labels: options.labels },
+    maxParallelJobs: options.slots,
+    logLimitBytes: options.logLimitBytes,
+    times: { ...WORKER_TIMES, graceMs: options.graceMs },
+    newToken: app.newId,
+    observe,
+  });
+}
+
+/** Reaps and sweeps, once the worker has taken up again what was its own. */
+async function keepUp(
+  app: App,
+  { store, executor }: Parts,
+  worker: Worker,
+  observe: QueueObserver,
+  signal: AbortSignal,
+): Promise<void> {
+  const isLive = async (labels: { run: string; job: string; attempt: number }) =>
+    worker.isAtWorkOn(labels.job, labels.attempt) || (await isAttemptLive(app, store, labels));
+  await Promise.all([reapQueue(store, observe, signal), sweepQueue(executor, isLive, observe, signal)]);
+}
+
+/** Aborts with `detach` when draining has taken long enough. */
+function drained(
+  signal: AbortSignal,
+  { drainTimeoutMs, handOver }: QueueWorkOptions,
+  over: AbortSignal,
+  onDraining: () => void,
+): AbortSignal {
+  const leaving = new AbortController();
+  const leave = () => leaving.abort("detach");
+  const drain = async () => {
+    onDraining();
+    if (handOver.aborted) return leave();
+    handOver.addEventListener("abort", leave, { once: true });
+    if (drainTimeoutMs === null) return;
+    await pause(drainTimeoutMs, over);
+    leave();
+  };
+  if (signal.aborted) void drain();
+  else signal.addEventListener("abort", () => void drain(), { once: true });
+  return leaving.signal;
+}
+
+function countLeft(observe: QueueObserver): { observe: QueueObserver; readonly left: number } {
+  let left = 0;
+  return {
+    observe: (event) => {
+      if (event.type === "job.left") left += 1;
+      observe(event);
+    },
+    get left() {
+      return left;
+    },
+  };
 }

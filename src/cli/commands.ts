@@ -82,6 +82,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => load(import("./commands/schema.ts")),
   },
   {
+    name: "worker",
+    summary: "runs jobs of a team's queue on this host",
+    load: () => load(import("./commands/worker.ts")),
+  },
+  {
     name: "drive-detached",
     summary: "drives runs that another process has prepared",
     isHidden: true,

@@ -79,3 +79,18 @@ export const EXECUTION_FLAGS = {
   jobs: { kind: "string", value: "N", summary: "at most so many jobs at the same time (also CICD_JOBS)" },
   executor: { kind: "string", value: "docker|shell", summary: "where jobs run (also CICD_EXECUTOR)" },
 } as const satisfies FlagDefs;
+
+/** What a worker goes by; `cicd serve` has one, too. */
+export const WORKER_FLAGS = {
+  name: { kind: "string", value: "NAME", summary: "name of the worker (also CICD_WORKER_NAME)" },
+  labels: {
+    kind: "string",
+    value: "A,B",
+    summary: "what the tags of jobs may ask for (also CICD_WORKER_LABELS)",
+  },
+  shared: {
+    kind: "string",
+    value: "URL",
+    summary: "fs:/DIRECTORY or s3://BUCKET/PREFIX, for several hosts (also CICD_SHARED)",
+  },
+} as const satisfies FlagDefs;

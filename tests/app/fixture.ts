@@ -74,6 +74,7 @@ export class AppFixture {
     now: () => this.now,
     newId: () => `id${++this.count}`,
     isOwnerAlive: () => true,
+    lockWorker: () => Promise.reject(new Error("no workers here")),
     [Symbol.asyncDispose]: async () => {},
   };
 

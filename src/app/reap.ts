@@ -1,0 +1,34 @@
+import { pause } from "../run/persist.ts";
+import type { Store } from "../run/store.ts";
+import type { QueueObserver } from "./queue-event.ts";
+
+const REAP_MS = 5_000;
+/** Workers renew again within this time once the database is back: theirs is no lost lease. */
+const CALM_MS = 10_000;
+/** The store waits a while for a database that is away: an answer that took so long counts as a failure. */
+const SLOW_MS = 2_000;
+
+/**
+ * Deals with attempts of queue runs whose lease has run out, whoever had it, until the signal is aborted. Several may do so on one
+ * database: every step is a guarded transition. After a failure of its own to reach the database, and at its start, it lets the
+ * workers renew first.
+ */
+export async function reapQueue(store: Store, observe: QueueObserver, signal: AbortSignal): Promise<void> {
+  let calmFrom = performance.now() + CALM_MS;
+  while (!signal.aborted) {
+    const askedAt = performance.now();
+    try {
+      const expired = await store.findExpiredLeases("queue");
+      const now = performance.now();
+      if (now - askedAt > SLOW_MS) calmFrom = now + CALM_MS;
+      for (const lease of now < calmFrom ? [] : expired) {
+        const result = await store.execute(lease.runId, { type: "reap", lease });
+        if (result?.kind === "done") observe({ type: "job.reaped", lease });
+      }
+    } catch (error) {
+      calmFrom = performance.now() + CALM_MS;
+      observe({ type: "trouble", doing: "look for lost workers", error });
+    }
+    await pause(REAP_MS, signal);
+  }
+}

@@ -1,0 +1,60 @@
+import { describeQueueEvent, type LogLine } from "../../app/describe-queue-event.ts";
+import { workQueue } from "../../app/work-queue.ts";
+import { toDuration } from "../../config/settings.ts";
+import { defineCicdCommand } from "../command.ts";
+import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
+import type { Output } from "../output.ts";
+
+const LONGEST_DRAIN_MS = 24 * 3_600_000;
+
+export default defineCicdCommand({
+  flags: {
+    ...WORKER_FLAGS,
+    ...EXECUTION_FLAGS,
+    "drain-timeout": {
+      kind: "string",
+      value: "DURATION",
+      summary: "how long the first SIGTERM waits for running jobs (default: until they are done)",
+    },
+  },
+  details: `Takes jobs from the queue of a team's database and runs them on this host. The first SIGTERM takes no
+new jobs and waits for those that run; the second hands them over: they go on, and the next worker
+of the same name on this host takes them up again.`,
+  examples: [
+    "cicd worker --database postgres://cicd@db.example.org/cicd --shared s3://cicd",
+    "cicd worker --name build-1 --labels linux,gpu --jobs 8",
+  ],
+  isService: true,
+  async run({ flags, app, config, host, interrupts, output }) {
+    const drain = flags["drain-timeout"];
+    const handOver = new AbortController();
+    using _listening = interrupts.listen((count) => {
+      if (count > 1) handOver.abort();
+    });
+    const { team, executor, maxParallelJobs, graceMs, logLimitBytes } = config;
+    const options = {
+      version: host.version,
+      title: team.workerName,
+      labels: team.workerLabels,
+      executor: executor ?? "docker",
+      slots: maxParallelJobs,
+      graceMs,
+      logLimitBytes,
+      drainTimeoutMs:
+        drain === undefined ? null : toDuration({ text: drain, origin: "--drain-timeout" }, LONGEST_DRAIN_MS),
+      handOver: handOver.signal,
+    } as const;
+    const observe = (event: Parameters<typeof describeQueueEvent>[0]) =>
+      write(output, describeQueueEvent(event), app.now());
+    await workQueue(app, { ...options, observe }, interrupts.signal);
+    return undefined;
+  },
+});
+
+/** On stderr: with `--json` one object per line, else a line for people. */
+function write(output: Output, { level, event, text, fields }: LogLine, now: number): void {
+  if (output.quiet && level === "info") return;
+  const at = new Date(now).toISOString();
+  const line = output.json ? JSON.stringify({ at, level, event, text, ...fields }) : `${at} ${level} ${text}`;
+  void output.err(`${line}\n`);
+}
