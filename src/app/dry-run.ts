@@ -6,6 +6,7 @@ import type { App } from "./app.ts";
 import { loadFile, loadFromDisk, loadPipelines } from "./load-pipelines.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, RunRequest } from "./run-request.ts";
+import { takeByHand } from "./take-by-hand.ts";
 
 /** `dryrun --json`, of one pipeline. */
 export interface DryRunJson {
@@ -44,7 +45,9 @@ export async function dryRun(
     ? [await loadFile(app, file, request)]
     : ((await loadFromDisk(app, request, signal)) ?? (await loadPipelines(app, request, signal)).files);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
-  return { kind: "planned", plans: planFiles(files, request) };
+  const taken = takeByHand(files, request.pipeline !== undefined || file !== undefined);
+  if (taken.note !== undefined) app.warn(taken.note);
+  return { kind: "planned", plans: planFiles(taken.files, request) };
 }
 
 export function toDryRunJson(plan: Plan): DryRunJson {

@@ -1,4 +1,4 @@
-import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { PullRequest } from "../plan/repository-event.ts";
 import type { RunRecord, RunSource, Trigger } from "../run/records.ts";
 import type { Source, SourceRequest } from "../run/workspace.ts";
 import type { App, ExecutorKind } from "./app.ts";
@@ -6,14 +6,13 @@ import { judgeFile, readOverrides } from "./judge-pipelines.ts";
 import { loadFromSource } from "./load-pipelines.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, PipelineChoice } from "./run-request.ts";
+import { takeByHand } from "./take-by-hand.ts";
 
 export interface EnqueueRequest extends Omit<PipelineChoice, "imageRequired"> {
   /** Opened, with the key of a shared repository; or to be opened here. */
   source: Source | SourceRequest;
   /** A pipeline file that need not be in the tree. Excludes `pipeline`. */
   file?: { name: string; text: string };
-  /** Of the pipelines chosen only those that this accepts; undefined: all. */
-  accept?: (pipeline: Pipeline) => boolean;
   variables: Record<string, string>;
   jobs: string[];
   stage?: string;
@@ -23,7 +22,7 @@ export interface EnqueueRequest extends Omit<PipelineChoice, "imageRequired"> {
   delivery: string | null;
 }
 
-/** What the user wrote wrongly is data: nothing was stored then. No runs: `accept` took no pipeline. */
+/** What the user wrote wrongly is data: nothing was stored then. */
 export type EnqueuedRuns =
   | { kind: "queued"; runs: RunRecord[]; source: RunSource; warnings: string[] }
   | { kind: "invalid"; files: LoadedFile[] };
@@ -31,7 +30,7 @@ export type EnqueuedRuns =
 /**
  * Records runs for the workers of this database, each after the one before it, and takes the snapshot they run on. Nothing
  * is recorded when one of the files is invalid or a selection leaves nothing. Throws USAGE, CONFIG_NOT_FOUND, NOT_FOUND and
- * NOTHING_TO_DO (`jobs`, `stage`), and what opening the source, the snapshot and the store throw.
+ * NOTHING_TO_DO (`jobs`, `stage`, `on:`), and what opening the source, the snapshot and the store throw.
  */
 export async function enqueueRuns(
   app: App,
@@ -39,14 +38,30 @@ export async function enqueueRuns(
   signal: AbortSignal,
 ): Promise<EnqueuedRuns> {
   readOverrides(request.overrides);
-  const source = "takeSnapshot" in request.source ? request.source : await open(app, request.source, signal);
+  const source =
+    "takeSnapshot" in request.source ? request.source : await openShared(app, request.source, signal);
   const files = await loadFiles(source, request);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
-  const accept = request.accept ?? (() => true);
-  const accepted = files.filter(({ pipeline }) => accept(pipeline!));
-  const { source: described, warnings } = source;
-  if (accepted.length === 0) return { kind: "queued", runs: [], source: described, warnings };
-  const plans = planFiles(accepted, request);
+  const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
+  const runs = await queueFiles(app, source, taken.files, request, signal);
+  const warnings = taken.note === undefined ? source.warnings : [...source.warnings, taken.note];
+  return { kind: "queued", runs, source: source.source, warnings };
+}
+
+export type QueueRequest = Omit<EnqueueRequest, "source" | "file" | "pipeline"> & {
+  /** What the runs are of, where it is a pull request. */
+  pullRequest?: PullRequest;
+};
+
+/** Records runs of valid files of an opened source, as `enqueueRuns` does. */
+export async function queueFiles(
+  app: App,
+  source: Source,
+  files: LoadedFile[],
+  request: QueueRequest,
+  signal: AbortSignal,
+): Promise<RunRecord[]> {
+  const plans = planFiles(files, request);
   await source.takeSnapshot(signal);
   const store = await app.store();
   signal.throwIfAborted();
@@ -55,7 +70,7 @@ export async function enqueueRuns(
     const run = await store.createRun({
       id: app.newId(),
       pipeline: plan.pipeline,
-      source: described,
+      source: source.source,
       trigger: request.trigger,
       mode: "queue",
       executor: request.executor,
@@ -67,11 +82,11 @@ export async function enqueueRuns(
     });
     runs.push(run);
   }
-  return { kind: "queued", runs, source: described, warnings };
+  return runs;
 }
 
 /** Recorded under the name that every host knows it by. */
-async function open(app: App, request: SourceRequest, signal: AbortSignal): Promise<Source> {
+export async function openShared(app: App, request: SourceRequest, signal: AbortSignal): Promise<Source> {
   const sources = await app.sources();
   const repo = await sources.sharedRepo(request.repo, signal);
   const opened = await sources.open(request, signal);

@@ -61,7 +61,7 @@ function chooseByName(files: LoadedFile[], wanted: string | undefined): LoadedFi
   const byFile = files.filter(({ file }) => baseName(file) === wanted);
   if (byFile.length > 1) throw ambiguousName(wanted, byFile);
   if (byFile.length > 0) return byFile;
-  const names = files.map(nameOf);
+  const names = files.map(nameOfFile);
   const hint = /\.ya?ml$/.test(wanted)
     ? `-p takes the name of a pipeline; a file is named with -f ${wanted}`
     : (new Suggester().hint(wanted, names) ?? `the repository has: ${names.join(", ")}`);
@@ -76,7 +76,8 @@ function ambiguousName(wanted: string, files: LoadedFile[]): CicdError {
   });
 }
 
-function nameOf({ name, file }: LoadedFile): string {
+/** As people name it: by its `name`, or by the file's where it has none. */
+export function nameOfFile({ name, file }: LoadedFile): string {
   return name?.value ?? baseName(file);
 }
 

@@ -1,15 +1,17 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import { createPlan } from "../plan/create-plan.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { PullRequest } from "../plan/repository-event.ts";
 import type { RunRecord } from "../run/records.ts";
 import type { App } from "./app.ts";
 import { loadPipelines } from "./load-pipelines.ts";
 import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
+import { takeByHand } from "./take-by-hand.ts";
 
 /**
  * Records the runs that a request asks for, owned by this process, in the order of the files, and takes the snapshot
  * they run on. Nothing is recorded when one of the files is invalid or a selection leaves nothing. Throws NOT_FOUND,
- * NOTHING_TO_DO (`--job`, `--stage`), and what loading, the snapshot and the store throw. Nothing is recorded before
+ * NOTHING_TO_DO (`--job`, `--stage`, `on:`), and what loading, the snapshot and the store throw. Nothing is recorded before
  * `ready` fulfils either; its rejection is thrown.
  */
 export async function prepareRuns(
@@ -21,7 +23,8 @@ export async function prepareRuns(
   const { source, files } = await loadPipelines(app, request, signal);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   if (source === null) throw new CicdError("GIT_NOT_A_REPOSITORY", "a run needs a repository");
-  const plans = planFiles(files, request);
+  const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
+  const plans = planFiles(taken.files, request);
   await source.takeSnapshot(signal);
   await ready;
   const store = await app.store();
@@ -44,7 +47,8 @@ export async function prepareRuns(
       }),
     );
   }
-  return { kind: "prepared", runs, source, warnings: source.warnings };
+  const warnings = taken.note === undefined ? source.warnings : [...source.warnings, taken.note];
+  return { kind: "prepared", runs, source, warnings };
 }
 
 /**
@@ -53,12 +57,13 @@ export async function prepareRuns(
  */
 export function planFiles(
   files: LoadedFile[],
-  request: Pick<RunRequest, "jobs" | "stage" | "variables">,
+  request: Pick<RunRequest, "jobs" | "stage" | "variables"> & { pullRequest?: PullRequest },
 ): Plan[] {
   const options = {
     jobs: request.jobs,
     variables: request.variables,
     ...(request.stage === undefined ? {} : { stage: request.stage }),
+    ...(request.pullRequest === undefined ? {} : { pullRequest: request.pullRequest }),
   };
   const results = files.flatMap(({ pipeline }) =>
     pipeline === undefined ? [] : [createPlan(pipeline, options)],

@@ -119,22 +119,28 @@ function wrongSet(pattern: string): { problem: TextProblem } {
 
 /** All of the text. Time grows with the product of both lengths, whatever the pattern. */
 export function matchesGlob({ steps }: Glob, text: string): boolean {
-  let reached = new Set<number>();
-  reach(0, steps, reached);
+  /** Of each state, in which round it was last reached: 0 is before the first character. */
+  const seen = new Int32Array(steps.length + 1).fill(-1);
+  let reached: number[] = [];
+  reach(0, 0, steps, seen, reached);
+  let round = 0;
   for (const character of text) {
-    const next = new Set<number>();
+    round++;
+    const next: number[] = [];
     for (const at of reached) {
       const step = steps[at];
-      if (step?.takes(character)) reach(step.loops ? at : at + 1, steps, next);
+      if (step?.takes(character)) reach(step.loops ? at : at + 1, round, steps, seen, next);
     }
-    if (next.size === 0) return false;
+    if (next.length === 0) return false;
     reached = next;
   }
-  return reached.has(steps.length);
+  return seen[steps.length] === round;
 }
 
-function reach(at: number, steps: Step[], reached: Set<number>): void {
-  if (reached.has(at)) return;
-  reached.add(at);
-  for (const skip of steps[at]?.skips ?? []) reach(at + skip, steps, reached);
+function reach(at: number, round: number, steps: Step[], seen: Int32Array, reached: number[]): void {
+  if (seen[at] === round) return;
+  seen[at] = round;
+  reached.push(at);
+  const skips = steps[at]?.skips;
+  if (skips !== undefined) for (const skip of skips) reach(at + skip, round, steps, seen, reached);
 }

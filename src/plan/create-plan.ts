@@ -1,11 +1,13 @@
 import type { Job, Pipeline } from "../pipeline/pipeline.ts";
 import { expandReferences, expandVariables } from "./expand.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
+import type { PullRequest } from "./repository-event.ts";
 import { leftOutJobs, type PlanProblem, type Selection, selectionProblems } from "./select-jobs.ts";
 
 export interface PlanOptions extends Selection {
   /** Of `--var`; over those of jobs and pipeline. */
   variables?: Record<string, string>;
+  pullRequest?: PullRequest;
 }
 
 export interface PlanResult {
@@ -33,6 +35,7 @@ export function createPlan(pipeline: Pipeline, options: PlanOptions): PlanResult
       jobs: planJobs(included, stages, pipeline, options),
       leftOut: [...leftOut].map(([job, reason]) => ({ job, reason })),
       variables: { global: pipeline.variables, run: options.variables ?? {} },
+      ...(options.pullRequest === undefined ? {} : { pullRequest: options.pullRequest }),
     },
     problems: [],
   };

@@ -11,6 +11,8 @@ export interface EnvironmentContext {
   /** `group/project` or a directory's name. */
   repoName: string;
   branch: string | null;
+  /** Set in runs of a tag. */
+  tag?: string | null;
   commit: string | null;
   commitMessage: string | null;
   /** Where the workspace is, as the job sees it. */
@@ -48,7 +50,10 @@ function predefinedVariables(
   plan: Plan,
   context: EnvironmentContext,
 ): Record<string, string> {
-  const { commit, branch, commitMessage, repoName } = context;
+  const { commit, commitMessage, repoName } = context;
+  const { pullRequest } = plan;
+  const branch = pullRequest === undefined ? context.branch : null;
+  const ref = pullRequest?.sourceBranch ?? context.tag ?? branch ?? commit;
   const variables: Record<string, string | null> = {
     CI: "true",
     CICD: "true",
@@ -56,10 +61,11 @@ function predefinedVariables(
     CICD_EXECUTOR: context.executor,
     CI_COMMIT_BRANCH: branch,
     CI_COMMIT_MESSAGE: commitMessage && clip(commitMessage),
-    CI_COMMIT_REF_NAME: branch ?? commit,
-    CI_COMMIT_REF_SLUG: slug(branch ?? commit ?? ""),
+    CI_COMMIT_REF_NAME: ref,
+    CI_COMMIT_REF_SLUG: slug(ref ?? ""),
     CI_COMMIT_SHA: commit,
     CI_COMMIT_SHORT_SHA: commit?.slice(0, 8) ?? null,
+    CI_COMMIT_TAG: context.tag ?? null,
     CI_COMMIT_TITLE: commitMessage && clip(commitMessage.split("\n", 1)[0]!),
     CI_JOB_ID: context.jobId,
     CI_JOB_IMAGE: job.image?.name ?? null,
@@ -68,11 +74,12 @@ function predefinedVariables(
     CI_JOB_STAGE: job.stage,
     CI_JOB_STATUS: "running",
     CI_JOB_TIMEOUT: String(Math.ceil(job.timeoutMs / 1000)),
+    ...pullRequestVariables(plan),
     CI_NODE_TOTAL: "1",
     CI_PIPELINE_ID: context.runId,
     CI_PIPELINE_IID: String(context.runNumber),
     CI_PIPELINE_NAME: plan.pipeline,
-    CI_PIPELINE_SOURCE: context.trigger,
+    CI_PIPELINE_SOURCE: PIPELINE_SOURCES[context.trigger] ?? context.trigger,
     CI_PROJECT_DIR: context.projectDir,
     CI_PROJECT_NAME: repoName.split("/").at(-1) ?? repoName,
     CI_PROJECT_PATH: repoName,
@@ -83,6 +90,19 @@ function predefinedVariables(
       (entry): entry is [string, string] => entry[1] !== null && entry[1] !== "",
     ),
   );
+}
+
+/** GitLab's words for what it has, too; others are as in `Trigger`. */
+const PIPELINE_SOURCES: Record<string, string> = { tag: "push", pull_request: "merge_request_event" };
+
+function pullRequestVariables({ pullRequest }: Plan): Record<string, string> {
+  if (pullRequest === undefined) return {};
+  return {
+    CI_MERGE_REQUEST_IID: String(pullRequest.number),
+    CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: pullRequest.sourceBranch,
+    CI_MERGE_REQUEST_TARGET_BRANCH_NAME: pullRequest.targetBranch,
+    CI_MERGE_REQUEST_TITLE: clip(pullRequest.title),
+  };
 }
 
 /** As GitLab's slugs: lower case, at most 63 characters of `0-9a-z-`, no hyphen at either end. */

@@ -1,4 +1,5 @@
 import type { AllowFailure, Artifacts, Image, RetryPolicy, When } from "../pipeline/pipeline.ts";
+import type { PullRequest } from "./repository-event.ts";
 
 /**
  * What a run will do: the DAG of jobs with everything resolved that does not depend on the moment of running. Plain
@@ -14,6 +15,8 @@ export interface Plan {
   leftOut: { job: string; reason: string }[];
   /** Pipeline-level variables, then those of `--var`; see `jobEnvironment` for the precedence. */
   variables: { global: Record<string, string>; run: Record<string, string> };
+  /** Only of runs of a pull request. `isFork`: what it runs need not be trusted. */
+  pullRequest?: PullRequest;
 }
 
 export interface PlannedJob {

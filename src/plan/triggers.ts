@@ -9,7 +9,7 @@ export interface Decision {
 }
 
 /** More changed files than these are not looked at one by one. */
-export const MAX_CHANGED_PATHS = 3_000;
+export const MAX_CHANGED_PATHS = 1_000;
 
 /** Whether an event makes a run of a pipeline. `changedPaths` null: not known, or too many; then every filter of paths passes. */
 export function decideTrigger(on: On, event: RepositoryEvent, changedPaths: string[] | null): Decision {

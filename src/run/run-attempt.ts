@@ -183,6 +183,7 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     attempt: lease.attempt,
     repoName: run.source.repo.name,
     branch: run.source.branch,
+    tag: run.source.tag,
     commit: run.source.commit,
     commitMessage: run.source.commitMessage,
     projectDir: context.executor.projectDir(name),

@@ -39,6 +39,34 @@ describe("the environment of a job", () => {
     expect(odd.CI_COMMIT_MESSAGE).toBe(`x${"é".repeat(49_999)}`);
   });
 
+  test("tells a tag, a pull request and a schedule apart, in GitLab's words", () => {
+    const tag = environment("{}", { context: { branch: null, tag: "v1.2", trigger: "tag" } });
+    expect(tag).toMatchObject({
+      CI_COMMIT_TAG: "v1.2",
+      CI_COMMIT_REF_NAME: "v1.2",
+      CI_PIPELINE_SOURCE: "push",
+    });
+    expect(tag.CI_COMMIT_BRANCH).toBeUndefined();
+    expect(environment("{}", { context: { trigger: "schedule" } }).CI_PIPELINE_SOURCE).toBe("schedule");
+    const pullRequest = {
+      ...{ number: 7, title: "Use $HOME", isFork: true },
+      ...{ sourceBranch: "feature/x", targetBranch: "main" },
+    };
+    const plan = planOf("  a: { stage: test, script: ls }\n", { pullRequest });
+    const variables = jobEnvironment(plan.jobs[0]!, plan, { ...CONTEXT, trigger: "pull_request" });
+    expect(variables).toMatchObject({
+      CI_COMMIT_REF_NAME: "feature/x",
+      CI_COMMIT_REF_SLUG: "feature-x",
+      CI_MERGE_REQUEST_IID: "7",
+      CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: "feature/x",
+      CI_MERGE_REQUEST_TARGET_BRANCH_NAME: "main",
+      CI_MERGE_REQUEST_TITLE: "Use $HOME",
+      CI_PIPELINE_SOURCE: "merge_request_event",
+    });
+    expect(variables.CI_COMMIT_BRANCH).toBeUndefined();
+    expect(variables.CI_COMMIT_TAG).toBeUndefined();
+  });
+
   test("holds the predefined variables", () => {
     expect(environment("{}")).toEqual({
       CI: "true",
