@@ -14,8 +14,11 @@ import type { Store } from "./run/store.ts";
 
 type Variables = Record<string, string | undefined>;
 
-/** Wires the adapters up. Their code is loaded when a command first asks for them. */
-export function composeApp(config: Config, variables: Variables): App {
+/**
+ * Wires the adapters up. Their code is loaded when a command first asks for them. To `serve` is to do what others ask for:
+ * repositories at private addresses, and those of this host's disk, are refused then unless they are allowed.
+ */
+export function composeApp(config: Config, variables: Variables, purpose: "person" | "serve"): App {
   const parts = new Parts();
   const identity = once(() => {
     makeStateDir(config.stateDir);
@@ -45,7 +48,12 @@ export function composeApp(config: Config, variables: Variables): App {
     registry: store,
     sources: once(async () => {
       const { createSourceOpener } = await import("./workspace/source.ts");
-      return createSourceOpener(await git(), await state());
+      const guard = purpose === "serve" ? { allowed: config.team.allowedRepositories } : undefined;
+      const { hostName } = config;
+      return createSourceOpener(await git(), await state(), {
+        hostName,
+        ...(guard === undefined ? {} : { guard }),
+      });
     }),
     layers,
     transfer: once(async () => {

@@ -22,7 +22,11 @@ export function composeHost(version: string): Host {
     },
     isHangupIgnored,
     loadConfig: (flags) => loadConfig(environment, flags, (text) => Bun.YAML.parse(text)),
-    createApp: (config) => composeApp(config, environment.variables),
+    createApp: (config, purpose) => composeApp(config, environment.variables, purpose),
+    async connect(server, app, tell) {
+      const { RemoteClient } = await import("./client/remote-client.ts");
+      return new RemoteClient(server, app, tell);
+    },
   };
 }
 

@@ -19,7 +19,8 @@ export interface Host {
   /** The process was started to survive its terminal. */
   isHangupIgnored(): boolean;
   loadConfig(flags: ConfigFlags): Config;
-  createApp(config: Config): App;
+  /** To `serve` is to do what others ask for: what they name is not trusted. */
+  createApp(config: Config, purpose: "person" | "serve"): App;
   /** Nothing is sent before the first request. `tell`: for people, one sentence each. */
   connect(
     server: ServerAddress,

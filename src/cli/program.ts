@@ -67,7 +67,7 @@ async function runLoaded(
     using _impatience = interrupts.listen((count) => {
       if (count > 1 && !command.endsItself && !command.isService) process.exit(EXIT.interrupted);
     });
-    await using app = host.createApp(config);
+    await using app = host.createApp(config, command.isService === true ? "serve" : "person");
     const signal = AbortSignal.any([interrupts.signal, output.closed]);
     const services = createServices(host, config, app, output);
     const context = { flags, positionals, host, config, app, output, interrupts, signal, ...services };

@@ -24,6 +24,7 @@ export interface Config {
   team: TeamConfig;
   /** Who asks, as recorded with a cancel: `user@host`. */
   actor: string;
+  hostName: string;
 }
 
 /** A server to talk to. `url`: http or https, without credentials, without a slash at its end. */

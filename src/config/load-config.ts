@@ -93,6 +93,7 @@ export function loadConfig(
     server: toServer(settings.get("server"), settings.get("token")),
     team: toTeam(settings, environment.hostName),
     actor: `${environment.userName}@${environment.hostName}`,
+    hostName: environment.hostName,
   };
 }
 

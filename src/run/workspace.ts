@@ -43,6 +43,8 @@ export interface ArtifactSink extends AsyncDisposable {
 export interface ArtifactReader {
   /** The bytes of one artifact. Throws NOT_FOUND. */
   readArtifact(sha256: string): Promise<ReadableStream<Uint8Array>>;
+  /** A layer as an uncompressed tar, links and modes kept. Throws NOT_FOUND. */
+  readLayer(layer: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
   /**
    * Writes a layer's files to `directory`: made whole beside it, then renamed. Where that has something in it: USAGE, or,
    * with `force`, the files are put among what is there. Throws NOT_FOUND, DISK_FULL, PERMISSION_DENIED.
@@ -55,8 +57,20 @@ export interface SourceRequest {
   repo: string;
   branch?: string;
   commit?: string;
-  /** Of a URL: a ref of the remote such as `refs/tags/v1` or `refs/pull/7/head`; excludes the others. */
+  /**
+   * Of a URL: a ref of the remote such as `refs/tags/v1` or `refs/pull/7/head`; excludes `branch`. With `commit`: that one
+   * of the ref's history.
+   */
   ref?: string;
+}
+
+/** Two commits by their full hashes. `ref` makes sure of those that are in no branch or tag, such as `refs/pull/7/head`. */
+export interface CommitRange {
+  from: string;
+  to: string;
+  ref?: string;
+  /** `merge-base`: since `to` left `from`, as pull requests show it. */
+  since: "from" | "merge-base";
 }
 
 /** An opened source: one fixed git tree, and the pipeline files in it. */
@@ -89,6 +103,11 @@ export interface SourceOpener {
    * or of the remote `origin` (without user, port of ssh, `.git`), else `HOSTNAME/absolute/path`.
    */
   sharedRepo(repo: string, signal: AbortSignal): Promise<RepoRef>;
+  /**
+   * The files of a remote repository that two commits differ in, renamed ones by both names. Undefined: that cannot be
+   * told, since a commit is gone (after a forced push) or they have nothing in common. Throws as `open`.
+   */
+  changedFiles(url: string, range: CommitRange, signal: AbortSignal): Promise<string[] | undefined>;
   /**
    * Which of these paths git ignores in the working tree whose top level is `root`: a source would not hold them. Undefined
    * where it holds none of them.

@@ -51,9 +51,13 @@ export const SAFE_SETTINGS: readonly (readonly [string, string])[] = [
 
 /**
  * The environment of a git process: what `PASSED_ON` names of `inherited`, messages in English, no prompts, and only the
- * `protocols` named (none: not even a missing object of a partial clone is fetched).
+ * `protocols` named (none: not even a missing object of a partial clone is fetched). `sshArguments` go to the user's ssh.
  */
-export function gitEnvironment(inherited: Environment, protocols: readonly string[]): Record<string, string> {
+export function gitEnvironment(
+  inherited: Environment,
+  protocols: readonly string[],
+  sshArguments: readonly string[],
+): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [key, value] of Object.entries(inherited)) {
     const known = PASSED_ON.has(key) || PASSED_ON.has(key.toUpperCase()) || PASSED_ON_PATTERN.test(key);
@@ -61,6 +65,10 @@ export function gitEnvironment(inherited: Environment, protocols: readonly strin
   }
   if (environment.GIT_SSH === undefined && environment.GIT_SSH_COMMAND === undefined)
     environment.GIT_SSH_COMMAND = "ssh -o BatchMode=yes";
+  if (sshArguments.length > 0) {
+    environment.GIT_SSH_COMMAND ??= quoteWord(environment.GIT_SSH!);
+    environment.GIT_SSH_COMMAND += ` ${sshArguments.map(quoteWord).join(" ")}`;
+  }
   return {
     ...environment,
     LC_ALL: "C",
@@ -71,4 +79,9 @@ export function gitEnvironment(inherited: Environment, protocols: readonly strin
     GIT_OPTIONAL_LOCKS: "0",
     GIT_ALLOW_PROTOCOL: protocols.length === 0 ? "none" : protocols.join(":"),
   };
+}
+
+/** One word of the shell that git runs GIT_SSH_COMMAND with. */
+function quoteWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -14,6 +14,8 @@ export interface GitCall {
   input?: Uint8Array | string;
   /** Protocols git may use; none when absent. */
   protocols?: readonly string[];
+  /** Further arguments of the ssh that git starts: letters, digits and `-._:[]=` only. */
+  sshArguments?: readonly string[];
   /** Exit statuses that are answers; others throw. Default: 0. */
   answers?: readonly number[];
   /** Of stdout at most so many bytes are read; git is ended there. */
@@ -104,7 +106,10 @@ function spawnGit(inherited: Environment, call: GitCall) {
   try {
     return Bun.spawn([...preparation(call), ...command, ...call.args], {
       cwd: call.cwd,
-      env: { ...gitEnvironment(inherited, call.protocols ?? []), ...call.environment },
+      env: {
+        ...gitEnvironment(inherited, call.protocols ?? [], call.sshArguments ?? []),
+        ...call.environment,
+      },
       stdin: call.input === undefined ? "ignore" : Buffer.from(call.input),
       stdout: "pipe",
       stderr: "pipe",

@@ -4,6 +4,7 @@ import type { ArtifactReader, ArtifactSink, LayerPath, LayerStore } from "../run
 import { openArtifactSink } from "./artifact-sink.ts";
 import { BlobStore } from "./blob-store.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./layer-builder.ts";
+import { packLayer } from "./pack-layer.ts";
 import { markUsed, NAME_LENGTH, type StateDirectory, snapshotPathOf } from "./state-directory.ts";
 import { writeLayerOut } from "./write-layer-out.ts";
 
@@ -28,6 +29,7 @@ export function createLayerStore(
     layerPath: (layer) => layerPath(state, layer),
     openSink: (): Promise<ArtifactSink> => openArtifactSink(state, blobs, limits),
     readArtifact: async (sha256) => blobs.read(sha256),
+    readLayer: async (layer, signal) => packLayer(await layerPath(state, layer), signal),
     async writeOut(layer, directory, options, signal) {
       await writeLayerOut(await layerPath(state, layer), directory, options, signal);
     },

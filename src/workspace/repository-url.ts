@@ -7,8 +7,14 @@ export interface RepositoryUrl {
   /** What git is given; without a password. */
   url: string;
   /** The only protocol git may use for it. */
-  protocol: "https" | "ssh" | "file";
-  /** The URL without credentials: identifies the repository. */
+  protocol: "https" | "http" | "ssh" | "file";
+  /** Lower case, IPv6 without brackets; empty for a file URL. */
+  host: string;
+  /** Undefined: the protocol's own. */
+  port: number | undefined;
+  /** On the host; starts with a slash. */
+  path: string;
+  /** The URL without credentials: identifies the repository among the runs of one host. */
   key: string;
   name: string;
   /** Given in the URL; sent to that host alone, and never in an argument list. */
@@ -23,20 +29,34 @@ export function looksLikeUrl(repo: string): boolean {
 }
 
 /**
- * Checks a URL against the allow-list: https, ssh, `user@host:path` and file. Throws GIT_URL_REFUSED for everything else,
- * `ext::` and other helpers among them, and for hosts or users that git or ssh could take for an option.
+ * Checks a URL against the allow-list: https, ssh, `user@host:path` and file, and http where `allowHttp` says so. Throws
+ * GIT_URL_REFUSED for everything else, `ext::` and other helpers among them, and for hosts or users that git or ssh could
+ * take for an option.
  */
-export function parseRepositoryUrl(repo: string): RepositoryUrl {
+export function parseRepositoryUrl(
+  repo: string,
+  options: { allowHttp: boolean } = { allowHttp: false },
+): RepositoryUrl {
   if (/[\0-\x20\x7f]/.test(repo)) throw refused(repo, "it contains a blank or a control character");
   if (/^[A-Za-z0-9+.-]+::/.test(repo)) throw refused(repo, "remote helpers are not allowed");
   if (!repo.includes("://")) {
     if (!SCP_LIKE.test(repo)) throw refused(repo, "its form is not known");
-    return { url: repo, protocol: "ssh", key: repo, name: nameOf(repo), credentials: null };
+    const [, host = "", path = ""] = /^(?:[^@]*@)?(\[[^\]]*\]|[^:]*):(.*)$/.exec(repo) ?? [];
+    const place = { host: bareHost(host), port: undefined, path: `/${path.replace(/^\/+/, "")}` };
+    return { url: repo, protocol: "ssh", ...place, key: repo, name: nameOf(repo), credentials: null };
   }
-  return parseAbsoluteUrl(repo);
+  return parseAbsoluteUrl(repo, options.allowHttp);
 }
 
-function parseAbsoluteUrl(repo: string): RepositoryUrl {
+/** Without the brackets of an IPv6 address and the dot of a complete name. */
+function bareHost(host: string): string {
+  return host
+    .toLowerCase()
+    .replace(/^\[|\]$/g, "")
+    .replace(/\.$/, "");
+}
+
+function parseAbsoluteUrl(repo: string, allowHttp: boolean): RepositoryUrl {
   let parsed: URL;
   try {
     parsed = new URL(repo);
@@ -44,7 +64,8 @@ function parseAbsoluteUrl(repo: string): RepositoryUrl {
     throw refused(repo, "it is not a valid URL");
   }
   const protocol = parsed.protocol.slice(0, -1);
-  if (protocol !== "https" && protocol !== "ssh" && protocol !== "file")
+  const isHttp = protocol === "https" || (protocol === "http" && allowHttp);
+  if (!isHttp && protocol !== "ssh" && protocol !== "file")
     throw refused(repo, `the protocol ${protocol} is not allowed`);
   const user = decodeURIComponent(parsed.username);
   if (parsed.hostname.startsWith("-") || user.startsWith("-"))
@@ -52,11 +73,16 @@ function parseAbsoluteUrl(repo: string): RepositoryUrl {
   if (protocol === "file" && parsed.host !== "") throw refused(repo, "a file URL names no host");
   if (protocol !== "file" && parsed.hostname === "") throw refused(repo, "it names no host");
   const password = decodeURIComponent(parsed.password);
-  const credentials = protocol === "https" && user !== "" ? { user, password } : null;
+  const credentials = isHttp && user !== "" ? { user, password } : null;
   parsed.password = "";
-  if (protocol === "https") parsed.username = "";
+  if (isHttp) parsed.username = "";
   const url = protocol === "file" ? repo : parsed.href;
-  return { url, protocol, key: withoutCredentials(url), name: nameOf(url), credentials };
+  const place = {
+    host: bareHost(parsed.hostname),
+    port: parsed.port === "" ? undefined : Number(parsed.port),
+    path: parsed.pathname.startsWith("/") ? parsed.pathname : `/${parsed.pathname}`,
+  };
+  return { url, protocol, ...place, key: withoutCredentials(url), name: nameOf(url), credentials };
 }
 
 function nameOf(url: string): string {

@@ -1,27 +1,33 @@
+import { isAbsolute } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { RunSource } from "../run/records.ts";
 import { fetchCommit } from "./clone-cache.ts";
 import type { Git } from "./git.ts";
 import { findRepository } from "./local-repository.ts";
-import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
+import { openRemote, type RemoteGuard, refuseLocalPath } from "./remote-access.ts";
+import { looksLikeUrl } from "./repository-url.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import { markUsed, type StateDirectory, snapshotPathOf } from "./state-directory.ts";
 import { privateObjects } from "./tree-objects.ts";
+import { findReceived } from "./tree-transfer.ts";
 
 /**
- * Makes sure that the snapshot of a recorded run exists: as it is, or taken again from the objects of its repository, its
- * clone, or those kept for uncommitted files. Throws SNAPSHOT_GONE, DISK_FULL.
+ * Makes sure that the snapshot of a recorded run exists: as it is, or taken again from the objects received for it, those of
+ * its repository or clone, or those kept for uncommitted files. Throws SNAPSHOT_GONE, DISK_FULL.
  */
 export async function restoreSnapshot(
   git: Git,
   state: StateDirectory,
   source: RunSource,
+  guard: RemoteGuard | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   if (await markUsed(snapshotPathOf(state, source.tree))) return;
   try {
-    const directories = await objectDirectories(git, state, source, signal);
-    const objects = { tree: source.tree, directories };
+    const objects = (await findReceived(git, state, source.tree, signal)) ?? {
+      tree: source.tree,
+      directories: await objectDirectories(git, state, source, guard, signal),
+    };
     await takeSnapshot(git, state, { objects, repoKey: source.repo.key }, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -36,12 +42,15 @@ async function objectDirectories(
   git: Git,
   state: StateDirectory,
   { repo, commit }: RunSource,
+  guard: RemoteGuard | undefined,
   signal: AbortSignal,
 ): Promise<string[]> {
   if (looksLikeUrl(repo.key)) {
     const wanted = commit === null ? {} : { commit };
-    return [(await fetchCommit(git, state, parseRepositoryUrl(repo.key), wanted, signal)).objects];
+    return [(await fetchCommit(git, state, await openRemote(repo.key, guard), wanted, signal)).objects];
   }
+  refuseLocalPath(repo.key, guard);
+  if (!isAbsolute(repo.key)) throw new CicdError("GIT_NOT_A_REPOSITORY", `${repo.key} is not on this host.`);
   const own = await privateObjects(state, repo.key);
   return [own, (await findRepository(git, repo.key, signal)).objects];
 }

@@ -1,26 +1,41 @@
 import { basename } from "node:path";
+import { CicdError } from "../errors/cicd-error.ts";
 import type { RunSource } from "../run/records.ts";
 import type { Source, SourceOpener, SourceRequest } from "../run/workspace.ts";
-import { fetchCommit } from "./clone-cache.ts";
+import { fetchChangedFiles, fetchCommit } from "./clone-cache.ts";
 import type { Git } from "./git.ts";
 import { findIgnoredFiles } from "./ignored-files.ts";
 import { findRepository, type LocalRepository } from "./local-repository.ts";
 import { type Opened, toSource } from "./opened-source.ts";
+import { openRemote, type RemoteGuard, refuseLocalPath } from "./remote-access.ts";
 import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
 import { restoreSnapshot } from "./restore-snapshot.ts";
 import { type Commit, readCommit, resolveBranch, resolveRevision } from "./revision.ts";
+import { findSharedRepo } from "./shared-repo.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { privateObjects } from "./tree-objects.ts";
 import { hashWorkingTree } from "./working-tree.ts";
 
+export interface OpenerOptions {
+  /** What this host is called in the keys of repositories that have no URL. */
+  hostName: string;
+  /** On a server: what it may be told to clone. Undefined: everything a person may name. */
+  guard?: RemoteGuard;
+}
+
 /** Opens working trees, commits and URLs with `git`, keeping what it needs in `state`. */
-export function createSourceOpener(git: Git, state: StateDirectory): SourceOpener {
+export function createSourceOpener(git: Git, state: StateDirectory, options: OpenerOptions): SourceOpener {
+  const { guard, hostName } = options;
   return {
-    open: (request, signal) => openSource(git, state, request, signal),
-    restoreSnapshot: (source, signal) => restoreSnapshot(git, state, source, signal),
+    open: (request, signal) => openSource(git, state, request, guard, signal),
+    restoreSnapshot: (source, signal) => restoreSnapshot(git, state, source, guard, signal),
     async repoKey(repo, signal) {
       if (looksLikeUrl(repo)) return parseRepositoryUrl(repo).key;
       return keyOf(await findRepository(git, repo, signal));
+    },
+    sharedRepo: (repo, signal) => findSharedRepo(git, repo, hostName, signal),
+    async changedFiles(url, range, signal) {
+      return await fetchChangedFiles(git, state, await openRemote(url, guard), range, signal);
     },
     ignoredFiles: (root, paths, signal) => findIgnoredFiles(git, root, paths, signal),
   };
@@ -30,22 +45,29 @@ export function createSourceOpener(git: Git, state: StateDirectory): SourceOpene
  * A local path without branch and commit is the working tree as it is; with them, that commit (a branch: its newest).
  * A URL is fetched; default branch and its newest commit when not given.
  */
-export async function openSource(
+async function openSource(
   git: Git,
   state: StateDirectory,
   request: SourceRequest,
+  guard: RemoteGuard | undefined,
   signal: AbortSignal,
 ): Promise<Source> {
-  return toSource(git, state, await openRequest(git, state, request, signal), signal);
+  return toSource(git, state, await openRequest(git, state, request, guard, signal), signal);
 }
 
 async function openRequest(
   git: Git,
   state: StateDirectory,
   request: SourceRequest,
+  guard: RemoteGuard | undefined,
   signal: AbortSignal,
 ): Promise<Opened> {
-  if (looksLikeUrl(request.repo)) return openUrl(git, state, request, signal);
+  if (looksLikeUrl(request.repo)) return openUrl(git, state, request, guard, signal);
+  refuseLocalPath(request.repo, guard);
+  if (request.ref !== undefined)
+    throw new CicdError("USAGE", "A ref can be asked for of a URL only.", {
+      hint: "Name a branch or commit.",
+    });
   const repository = await findRepository(git, request.repo, signal);
   if (request.branch !== undefined || request.commit !== undefined || repository.topLevel === null)
     return openLocalCommit(git, state, repository, request, signal);
@@ -95,14 +117,15 @@ async function openUrl(
   git: Git,
   state: StateDirectory,
   request: SourceRequest,
+  guard: RemoteGuard | undefined,
   signal: AbortSignal,
 ): Promise<Opened> {
-  const url = parseRepositoryUrl(request.repo);
-  const { branch, commit, objects } = await fetchCommit(git, state, url, request, signal);
+  const remote = await openRemote(request.repo, guard);
+  const { branch, tag, commit, objects } = await fetchCommit(git, state, remote, request, signal);
   const source: RunSource = {
-    repo: { key: url.key, name: url.name },
+    repo: { key: remote.url.key, name: remote.url.name },
     branch,
-    tag: null,
+    tag,
     commit: commit.hash,
     commitMessage: commit.title,
     tree: commit.tree,

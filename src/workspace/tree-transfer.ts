@@ -83,6 +83,24 @@ async function findMissing(
   return missing;
 }
 
+/** The objects of a tree where all of them were received. */
+export async function findReceived(
+  git: Git,
+  state: StateDirectory,
+  tree: string,
+  signal: AbortSignal,
+): Promise<TreeObjects | undefined> {
+  if ((await findMissing(git, state, [tree], signal)).length > 0) return undefined;
+  const objects = { tree, directories: [receivedDirectory(state, formatOf(tree))] };
+  try {
+    await checkTree(git, state, objects, DEFAULT_TRANSFER_LIMITS, signal);
+    return objects;
+  } catch (error) {
+    if (error instanceof CicdError && error.code === "TREE_INCOMPLETE") return undefined;
+    throw error;
+  }
+}
+
 async function openReceived(
   git: Git,
   state: StateDirectory,

@@ -63,6 +63,7 @@ describe("without any setting", () => {
         workerLabels: [],
       },
       actor: "ann@box",
+      hostName: "box",
     });
   });
 

@@ -248,7 +248,9 @@ test("an https URL's password reaches git by the environment, for its host only,
   );
   const { createGit } = await import("../../src/workspace/git.ts");
   const { createSourceOpener } = await import("../../src/workspace/source.ts");
-  const spied = createSourceOpener(createGit({ PATH: `${bin}:${process.env.PATH}` }), fixture.state);
+  const spied = createSourceOpener(createGit({ PATH: `${bin}:${process.env.PATH}` }), fixture.state, {
+    hostName: "box",
+  });
   const attempt = spied.open({ repo: "https://me:s3cret@host.example/x" }, never);
   await expect(attempt).rejects.toThrow(/^((?!s3cret).)*$/);
   const calls = await Bun.file(log).text();

@@ -34,7 +34,7 @@ export async function makeFixture(): Promise<Fixture> {
   mkdirSync(environment.HOME);
   const state = await openStateDirectory(join(root, "state"));
   const git = createGit(environment);
-  const sources = createSourceOpener(git, state);
+  const sources = createSourceOpener(git, state, { hostName: "box" });
   const dispose = () => rmSync(root, { recursive: true, force: true });
   return { root, state, git, sources, environment, [Symbol.dispose]: dispose };
 }

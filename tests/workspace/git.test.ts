@@ -28,6 +28,7 @@ test("git gets credentials and proxies of the user, but nothing that points it e
       CICD_TOKEN: "secret",
     },
     [],
+    [],
   );
   expect(environment).toMatchObject({
     PATH: "/bin",
@@ -50,9 +51,18 @@ test("git gets credentials and proxies of the user, but nothing that points it e
     expect(environment[key]).toBeUndefined();
 });
 
+test("further arguments of ssh go to the ssh that the user has chosen", () => {
+  const toHost = ["-o", "HostName=192.0.2.1"];
+  const command = (variables: Record<string, string>) =>
+    gitEnvironment(variables, ["ssh"], toHost).GIT_SSH_COMMAND;
+  expect(command({})).toBe("ssh -o BatchMode=yes '-o' 'HostName=192.0.2.1'");
+  expect(command({ GIT_SSH_COMMAND: "ssh -i key" })).toBe("ssh -i key '-o' 'HostName=192.0.2.1'");
+  expect(command({ GIT_SSH: "/my ssh" })).toBe("'/my ssh' '-o' 'HostName=192.0.2.1'");
+});
+
 test("ssh never asks when the user has not chosen a command of their own", () => {
-  expect(gitEnvironment({}, ["ssh"]).GIT_SSH_COMMAND).toBe("ssh -o BatchMode=yes");
-  expect(gitEnvironment({}, ["ssh"]).GIT_ALLOW_PROTOCOL).toBe("ssh");
+  expect(gitEnvironment({}, ["ssh"], []).GIT_SSH_COMMAND).toBe("ssh -o BatchMode=yes");
+  expect(gitEnvironment({}, ["ssh"], []).GIT_ALLOW_PROTOCOL).toBe("ssh");
 });
 
 test("a machine without git is told so", async () => {

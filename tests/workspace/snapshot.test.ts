@@ -151,7 +151,7 @@ test("two processes at once take the same snapshot", async () => {
     import { openStateDirectory } from ${JSON.stringify(join(import.meta.dir, "../../src/workspace/state-directory.ts"))};
     const state = await openStateDirectory(${JSON.stringify(fixture.state.root)});
     const signal = new AbortController().signal;
-    const source = await createSourceOpener(createGit({ PATH: process.env.PATH }), state).open({ repo: ${JSON.stringify(repo)} }, signal);
+    const source = await createSourceOpener(createGit({ PATH: process.env.PATH }), state, { hostName: "box" }).open({ repo: ${JSON.stringify(repo)} }, signal);
     await source.takeSnapshot(signal);
     console.log(source.source.tree);`;
   const script = join(fixture.root, "take.ts");
@@ -181,7 +181,7 @@ test("a full disk is named, and leaves nothing half", async () => {
   expect(Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=2m", "none", small]).exitCode).toBe(0);
   try {
     const state: StateDirectory = await openStateDirectory(join(small, "state"));
-    const source = await createSourceOpener(fixture.git, state).open({ repo }, never);
+    const source = await createSourceOpener(fixture.git, state, { hostName: "box" }).open({ repo }, never);
     expect(await codeOf(source.takeSnapshot(never))).toBe("DISK_FULL");
     expect(readdirSync(state.snapshots)).toEqual([]);
     expect(readdirSync(state.temporary)).toEqual([]);
