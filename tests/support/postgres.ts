@@ -11,9 +11,11 @@ interface Server {
 }
 
 /** A server of its own for a test that takes it away. */
-interface OwnServer extends Server, AsyncDisposable {
+export interface OwnServer extends Server, AsyncDisposable {
   /** Breaks every connection at once, as a crash does; returns when it is gone. */
   crash(): Promise<void>;
+  /** Ends every connection and shuts down in order ("fast"); returns when it is gone. */
+  stop(): Promise<void>;
   /** Returns when it answers again. */
   restart(): Promise<void>;
 }
@@ -57,7 +59,7 @@ async function startOrFind(): Promise<Server> {
 }
 
 /**
- * The shell that runs the server takes the words `crash` and `restart`, and waits for the end of its standard input,
+ * The shell that runs the server takes the words `crash`, `stop` and `restart`, and waits for the end of its standard input,
  * which comes with the end of this process however it ends; then it stops the server and removes its files.
  */
 const RUN_SERVER = `
@@ -69,6 +71,7 @@ const RUN_SERVER = `
   while read -r word; do
     case $word in
       crash) kill -QUIT "$server" && wait "$server" ;;
+      stop) kill -INT "$server" && wait "$server" ;;
       restart) serve "$@" ;;
     esac
   done
@@ -105,11 +108,16 @@ export async function startServer(): Promise<OwnServer> {
   };
   const url = `postgres://cicd:${password}@127.0.0.1:${port}/postgres`;
   await reachable(url);
+  const isGone = () => eventually(() => admin(url, "SELECT 1").then(() => false, refuses));
   return {
     url,
     async crash() {
       await say("crash");
-      await eventually(() => admin(url, "SELECT 1").then(() => false, refuses));
+      await isGone();
+    },
+    async stop() {
+      await say("stop");
+      await isGone();
     },
     async restart() {
       await say("restart");
