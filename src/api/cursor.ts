@@ -1,11 +1,6 @@
+import type { LogPosition } from "../app/follow-log.ts";
 import type { FollowCursor } from "../app/follow-run.ts";
 import type { RunJson } from "../app/shapes.ts";
-
-/** Where a job's log goes on: the attempt and the byte offset in its log. */
-export interface LogCursor {
-  attempt: number;
-  offset: number;
-}
 
 const NUMBER = String.raw`(0|[1-9]\d{0,14})`;
 const EVENT = new RegExp(`^${NUMBER}$`);
@@ -43,11 +38,11 @@ export function decodeFollowCursor(text: string, jobNames: string[]): FollowCurs
 }
 
 /** `ATTEMPT.OFFSET`: an SSE id of one job's log. */
-export function encodeLogCursor({ attempt, offset }: LogCursor): string {
+export function encodeLogCursor({ attempt, offset }: LogPosition): string {
   return `${attempt}.${offset}`;
 }
 
-export function decodeLogCursor(text: string): LogCursor | undefined {
+export function decodeLogCursor(text: string): LogPosition | undefined {
   const match = LOG_ID.exec(text);
   return match === null ? undefined : { attempt: Number(match[1]), offset: Number(match[2]) };
 }

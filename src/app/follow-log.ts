@@ -16,14 +16,20 @@ export interface LogPiece {
 const SLICE_BYTES = 256 * 1024;
 const POLL_MS = 500;
 
+/** Where a job's log goes on: the attempt and the byte offset in its log. */
+export interface LogPosition {
+  attempt: number;
+  offset: number;
+}
+
 /**
  * The log of one job, or of all jobs of a run: what is stored, job after job; with `follow` as it comes, until the job
- * (or the run) is over. Throws NOT_FOUND for a job that the run does not have. Aborting ends it quietly.
+ * (or the run) is over; of one job from where `from` stands. Throws NOT_FOUND for a job that the run does not have. Aborting ends it quietly.
  */
 export async function* followLog(
   app: App,
   detail: RunDetail,
-  options: { job?: string; follow: boolean },
+  options: { job?: string; follow: boolean; from?: LogPosition },
   signal: AbortSignal,
 ): AsyncIterable<LogPiece> {
   const store = await app.store();
@@ -42,7 +48,7 @@ export async function* followLog(
     return;
   }
   if (options.follow) {
-    yield* followJob(store, run.id, options.job!, signal);
+    yield* followJob(store, run.id, options.job!, options.from, signal);
     return;
   }
   for (const job of jobs) {
@@ -77,10 +83,10 @@ async function* followJob(
   store: Store,
   runId: string,
   name: string,
+  from: LogPosition | undefined,
   signal: AbortSignal,
 ): AsyncIterable<LogPiece> {
-  let attempt = 0;
-  let offset = 0;
+  let { attempt, offset } = from ?? { attempt: 0, offset: 0 };
   using hints = hintOrTimeout(store, POLL_MS, signal);
   while (!signal.aborted) {
     const detail = await store.readRun(runId);
