@@ -9,8 +9,11 @@ export type Command =
   | { type: "finish"; lease: Lease; outcome: Outcome }
   /** The lease has run out. */
   | { type: "reap"; lease: Lease }
-  /** With an owner: only while the run belongs to it. */
-  | { type: "request_cancel"; actor: string; owner?: Owner }
+  /**
+   * With an owner: only while the run belongs to it. `ifInterruptible`: only where a job of its plan is `interruptible` and so
+   * is every job that has started.
+   */
+  | { type: "request_cancel"; actor: string; owner?: Owner; ifInterruptible?: true }
   /** Running jobs end by themselves, nothing more starts. */
   | { type: "request_stop"; actor: string }
   /**

@@ -64,7 +64,7 @@ function applyTo(draft: Draft, command: Command): CommandResult {
     case "reap":
       return reap(draft, command.lease);
     case "request_cancel":
-      return requestCancel(draft, command.actor, command.owner);
+      return requestCancel(draft, command);
     case "request_stop":
       return requestStop(draft, command.actor);
     case "retry":
@@ -138,8 +138,12 @@ function reap(draft: Draft, lease: Lease): CommandResult {
   return DONE;
 }
 
-function requestCancel(draft: Draft, actor: string, owner: Owner | undefined): CommandResult {
+function requestCancel(
+  draft: Draft,
+  { actor, owner, ifInterruptible }: Extract<Command, { type: "request_cancel" }>,
+): CommandResult {
   if (owner !== undefined && !isSameProcess(draft.run.owner, owner)) return NOOP;
+  if (ifInterruptible === true && !isInterruptible(draft)) return NOOP;
   if (TERMINAL_RUN_STATUSES.has(draft.run.status) || draft.run.cancelRequestedAt !== null) return NOOP;
   draft.setRun({ cancelRequestedAt: draft.now });
   draft.emit("run.cancel_requested", null, { actor });
@@ -150,6 +154,16 @@ function requestCancel(draft: Draft, actor: string, owner: Owner | undefined): C
     affected.push(job.name);
   }
   return { kind: "done", affectedJobs: affected };
+}
+
+/** https://docs.gitlab.com/ci/yaml/#workflowauto_cancelon_new_commit, `conservative`; and something was meant to be so. */
+function isInterruptible({ run, jobs }: Draft): boolean {
+  const { plan } = run;
+  const hasStarted = jobs.filter((job) => job.attempt > 0);
+  return (
+    plan.jobs.some((job) => job.interruptible) &&
+    hasStarted.every((job) => plan.jobs[job.index]?.interruptible === true)
+  );
 }
 
 function requestStop(draft: Draft, actor: string): CommandResult {
