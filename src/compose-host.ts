@@ -23,9 +23,9 @@ export function composeHost(version: string): Host {
     isHangupIgnored,
     loadConfig: (flags) => loadConfig(environment, flags, (text) => Bun.YAML.parse(text)),
     createApp: (config, purpose) => composeApp(config, environment.variables, purpose),
-    async connect(server, app, tell) {
-      const { RemoteClient } = await import("./client/remote-client.ts");
-      return new RemoteClient(server, app, tell);
+    async connect({ server, stateDir }, app, tell) {
+      const { composeClient } = await import("./compose-client.ts");
+      return composeClient(server!, stateDir, app, tell);
     },
   };
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { AttemptRecord, EpochMs } from "../run/records.ts";
 import type { RunDetail } from "../run/store.ts";
-import type { App } from "./app.ts";
+import type { App, Files } from "./app.ts";
 import { expiresAt, isExpired } from "./expiry.ts";
 import { notFound } from "./find-run.ts";
 
@@ -71,20 +71,37 @@ export async function getArtifacts(
 ): Promise<ListedArtifact[]> {
   const now = app.now();
   const all = listArtifacts(detail, request, now);
-  const isFound = request.path === undefined ? all.length > 0 : atPath(all, request.path).length > 0;
-  const expired = isFound ? undefined : describeExpired(detail, request, now);
-  if (expired !== undefined)
-    throw new CicdError("NOT_FOUND", expired, { hint: "a new run, or a retry of the job, makes them again" });
-  if (all.length === 0) {
-    throw new CicdError("NOT_FOUND", `run #${detail.run.number} of ${detail.run.pipeline} has no artifacts`);
+  const wanted = chooseArtifacts(
+    { ...detail.run, artifacts: all, expired: describeExpired(detail, request, now) ?? null },
+    request.path,
+  );
+  if (request.path === undefined) await writeLayers(app, detail, request, signal);
+  else {
+    const layers = await app.layers();
+    const read = ({ job, sha256 }: ListedArtifact) =>
+      layers.readArtifact(findAttempt(detail, job)?.artifactLayer ?? "", sha256);
+    await saveArtifacts(app.files, wanted, read, request, signal);
   }
-  if (request.path === undefined) {
-    await writeLayers(app, detail, request, signal);
-    return all;
-  }
-  const wanted = selectByPath(all, request.path);
-  await writeFiles(app, wanted, request, signal);
   return wanted;
+}
+
+/**
+ * Those at a path, or all. `expired`: a sentence about what would be there too, had it not expired. Throws NOT_FOUND, with
+ * that sentence where nothing else is to be had.
+ */
+export function chooseArtifacts(
+  run: { pipeline: string; number: number; artifacts: ListedArtifact[]; expired: string | null },
+  path: string | undefined,
+): ListedArtifact[] {
+  const { artifacts, expired } = run;
+  const wanted = path === undefined ? artifacts : atPath(artifacts, path);
+  if (wanted.length > 0) return wanted;
+  if (expired !== null)
+    throw new CicdError("NOT_FOUND", expired, { hint: "a new run, or a retry of the job, makes them again" });
+  if (path === undefined || artifacts.length === 0)
+    throw new CicdError("NOT_FOUND", `run #${run.number} of ${run.pipeline} has no artifacts`);
+  const paths = artifacts.map((artifact) => artifact.path);
+  throw notFound(`there is no artifact "${path}"`, clean(path), paths, "artifacts");
 }
 
 async function writeLayers(
@@ -102,27 +119,24 @@ async function writeLayers(
   }
 }
 
-async function writeFiles(
-  app: App,
+/**
+ * Writes single artifacts below `directory`, each whole or not at all; of several of one path the last one. `read` gives the
+ * bytes. Throws USAGE (it is there already, and no `force`), and as `read` and `Files.save`.
+ */
+export async function saveArtifacts(
+  files: Files,
   wanted: ListedArtifact[],
-  request: GetArtifacts,
+  read: (artifact: ListedArtifact) => Promise<ReadableStream<Uint8Array>>,
+  { directory, force }: Pick<GetArtifacts, "directory" | "force">,
   signal: AbortSignal,
 ): Promise<void> {
-  const layers = await app.layers();
   const newest = new Map(wanted.map((artifact) => [artifact.path, artifact]));
-  for (const { path, sha256 } of newest.values()) {
+  for (const artifact of newest.values()) {
     signal.throwIfAborted();
-    const target = join(request.directory, path);
-    if (await app.files.save(target, await layers.readArtifact(sha256), { force: request.force })) continue;
+    const target = join(directory, artifact.path);
+    if (await files.save(target, await read(artifact), { force })) continue;
     throw new CicdError("USAGE", `${target} is there already`, { hint: "use --force to replace it" });
   }
-}
-
-function selectByPath(all: ListedArtifact[], typed: string): ListedArtifact[] {
-  const wanted = atPath(all, typed);
-  if (wanted.length > 0) return wanted;
-  const paths = all.map((artifact) => artifact.path);
-  throw notFound(`there is no artifact "${typed}"`, clean(typed), paths, "artifacts");
 }
 
 /** The file of that path, or everything below it. */

@@ -75,16 +75,20 @@ export async function loadFromDisk(
   return kept.length === 0 ? undefined : choosePipelines(kept, selection.pipeline);
 }
 
-/** All of these files as they are; undefined where `loadFromDisk` says so. */
-export async function readFromDisk(
+/**
+ * The files that a selection is about, as they are: the one file, or all of the tree that it names, of which `pipeline` is
+ * to choose. Throws as `loadPipelines`, but for what is wrong in the files.
+ */
+export async function readPipelines(
   app: App,
   selection: PipelineSelection,
   signal: AbortSignal,
-): Promise<PipelineFile[] | undefined> {
+): Promise<PipelineFile[]> {
+  const { file } = selection;
+  if (file !== undefined) return [{ file, text: await app.files.readText(file) }];
   const found = await findOnDisk(app, selection, signal);
-  if (found === undefined) return undefined;
-  const kept = withoutIgnored(found.files, await found.ignored);
-  return kept.length === 0 ? undefined : kept;
+  const kept = found === undefined ? [] : withoutIgnored(found.files, await found.ignored);
+  return kept.length > 0 ? kept : readFromSource(await openSource(app, selection, signal));
 }
 
 /** `ignored`: paths that git ignores; undefined: all of them. */

@@ -58,10 +58,23 @@ export interface Service {
 
 /** A server's further half: it drives the runs that it is given. */
 export interface RemoteService extends Service {
-  /** Sends the tree where it is one of this host, and has runs of it recorded in the queue. */
+  /**
+   * Sends the tree where it is one of this host, and has runs of it recorded in the queue. Aborted while the server decides,
+   * it still waits a moment for its answer.
+   */
   start(request: PlanRequest, signal: AbortSignal): Promise<StartedRuns>;
   /** As `reopenRun`; the server's workers go on with it. */
   retry(runId: string, options: { jobs: string[] }, signal: AbortSignal): Promise<ReopenedRun>;
+  /** Asks for it and does not wait. */
+  cancelRuns(runIds: string[], signal: AbortSignal): Promise<void>;
+  /** For `doctor`: that it answers, takes the token and has workers. */
+  examine(signal: AbortSignal): Promise<ServerFacts>;
+}
+
+/** `workers`: those that take jobs. */
+export interface ServerFacts {
+  url: string;
+  workers: number;
 }
 
 /** What is to be planned or run: the flags of `cicd run`. */

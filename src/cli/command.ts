@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { App } from "../app/app.ts";
 import type { RemoteService } from "../app/service.ts";
-import type { Config, ServerAddress } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import { GLOBAL_FLAGS } from "./common-flags.ts";
 import type { FlagDefs, FlagValues } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
@@ -21,12 +21,15 @@ export interface Host {
   loadConfig(flags: ConfigFlags): Config;
   /** To `serve` is to do what others ask for: what they name is not trusted. */
   createApp(config: Config, purpose: "person" | "serve"): App;
-  /** Nothing is sent before the first request. `tell`: for people, one sentence each. */
-  connect(
-    server: ServerAddress,
-    app: App,
-    tell: { note(text: string): void; warn(text: string): void },
-  ): Promise<RemoteService>;
+  /** The configured server. Nothing is sent before it is first asked. */
+  connect(config: Config, app: App, tell: Tell): Promise<RemoteService>;
+}
+
+/** For people, one sentence each. `detail`: only where more is wanted. */
+export interface Tell {
+  note(text: string): void;
+  detail(text: string): void;
+  warn(text: string): void;
 }
 
 type ConfigFlags = Parameters<typeof import("../config/load-config.ts").loadConfig>[1];

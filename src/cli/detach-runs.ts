@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { toRunSummaryJson } from "../app/shapes.ts";
 import { pollUntil } from "../app/wait.ts";
 import { CicdError } from "../errors/cicd-error.ts";
-import { EXIT } from "../errors/codes.ts";
 import type { RunRecord } from "../run/records.ts";
 import type { CommandContext } from "./command.ts";
 import type { FlagDefs } from "./flags.ts";
+import { tellDetached } from "./tell-detached.ts";
 
 const TAKEOVER_MS = 15_000;
 
@@ -43,12 +43,10 @@ export async function detachRuns(
       hint: `its last words, in ${logFile}: ${lastLine(logFile)}`,
     });
   }
-  for (const run of runs) {
-    if (output.json) await output.printJson({ type: "run.detached", run: toRunSummaryJson(run, app.now()) });
-    else await output.out(`${run.pipeline} #${run.number}\n`);
-    output.note(`follow it with: cicd logs -f -p ${run.pipeline} --run ${run.number}`);
-  }
-  return EXIT.success;
+  return tellDetached(
+    output,
+    runs.map((run) => toRunSummaryJson(run, app.now())),
+  );
 }
 
 function lastLine(file: string): string {

@@ -26,6 +26,11 @@ export class Interrupts implements Disposable {
     return this.count > 0;
   }
 
+  /** The user has said what is to be done instead: it counts as no interrupt any more. */
+  forgive(): void {
+    this.count = 0;
+  }
+
   /** True for what was thrown only because of an interrupt. */
   isCauseOf(error: unknown): boolean {
     return error === INTERRUPTED || (error instanceof Error && error.cause === INTERRUPTED);

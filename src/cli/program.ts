@@ -69,7 +69,7 @@ async function runLoaded(
     });
     await using app = host.createApp(config, command.isService === true ? "serve" : "person");
     const signal = AbortSignal.any([interrupts.signal, output.closed]);
-    const services = createServices(host, config, app, output);
+    const services = createServices(host, config, app, output, flags);
     const context = { flags, positionals, host, config, app, output, interrupts, signal, ...services };
     const status = await command.run(context);
     const isInterrupted = interrupts.wasInterrupted && !command.isService;

@@ -3,6 +3,7 @@ import type { RemoteService, Service } from "../app/service.ts";
 import type { Config } from "../config/config.ts";
 import type { Host } from "./command.ts";
 import type { Output } from "./output.ts";
+import { refuseWithServer } from "./server-flags.ts";
 
 /** Whom a command asks: made when first asked for, once. */
 export interface Services {
@@ -12,12 +13,24 @@ export interface Services {
   remote(): Promise<RemoteService | undefined>;
 }
 
-export function createServices(host: Host, config: Config, app: App, output: Output): Services {
+export function createServices(
+  host: Host,
+  config: Config,
+  app: App,
+  output: Output,
+  flags: { database: string | undefined },
+): Services {
   let remote: Promise<RemoteService | undefined> | undefined;
   let service: Promise<Service> | undefined;
   const connect = async () => {
-    const tell = { note: (text: string) => output.note(text), warn: (text: string) => output.warn(text) };
-    return config.server === undefined ? undefined : host.connect(config.server, app, tell);
+    if (config.server === undefined) return undefined;
+    const connected = await host.connect(config, app, {
+      note: (text) => output.note(text),
+      detail: (text) => output.verbose && output.note(text),
+      warn: (text) => output.warn(text),
+    });
+    refuseWithServer(connected, { "--database": flags.database });
+    return connected;
   };
   const askRemote = () => (remote ??= connect());
   const open = async () => {

@@ -24,11 +24,18 @@ describe("--quiet", () => {
 
 describe("a server in the settings", () => {
   const JOB = pipeline("{ stage: test, script: echo here }");
-  const SERVER = { CICD_EXECUTOR: "shell", CICD_SERVER: "https://ci.example.org" };
+  const SERVER = { CICD_EXECUTOR: "shell", CICD_SERVER: "http://127.0.0.1:1" };
 
   test("is passed over by run --local", async () => {
     await using sandbox = await Sandbox.open(JOB, SERVER);
-    expect((await sandbox.cicd("run")).stderr).toContain("run --local");
+    const unreachable = await sandbox.cicd("run");
+    expect([unreachable.status, unreachable.stderr]).toEqual([
+      3,
+      expect.stringContaining(
+        "http://127.0.0.1:1 does not answer: nothing listens there [SERVER_UNREACHABLE]",
+      ),
+    ]);
+    expect(unreachable.stderr).toContain("--local");
     const { status, stderr } = await sandbox.cicd("run", "-l");
     expect([status, stderr]).toEqual([0, expect.stringContaining("[unit] here\n")]);
   });

@@ -1,6 +1,6 @@
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
+import { LOCAL_FLAG, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderTable } from "../render/table.ts";
 import { plural, printable, size } from "../render/text.ts";
 import { toRunSelection } from "../selections.ts";
@@ -9,6 +9,7 @@ export default defineCicdCommand({
   positionals: { usage: "[ls | get [PATH]]", max: 2 },
   flags: {
     ...REPO_FLAG,
+    ...LOCAL_FLAG,
     ...RUN_REF_FLAGS,
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,

@@ -1,12 +1,12 @@
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
+import { LOCAL_FLAG, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderEndedRuns } from "../render/ended-runs.ts";
 import { toRunSelection } from "../selections.ts";
 
 const CLEAN_UP_MS = 5_000;
 
 export default defineCicdCommand({
-  flags: { ...REPO_FLAG, ...RUN_REF_FLAGS, ...PIPELINE_FLAG, ...RUN_NUMBER_FLAG },
+  flags: { ...REPO_FLAG, ...LOCAL_FLAG, ...RUN_REF_FLAGS, ...PIPELINE_FLAG, ...RUN_NUMBER_FLAG },
   details:
     "Without flags: everything that runs for this repository. Waits until it is over. Nothing running is no error.",
   examples: ["cicd cancel", "cicd cancel -p web --run 12", "cicd cancel -b main"],

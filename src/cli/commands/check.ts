@@ -4,6 +4,7 @@ import { defineCicdCommand } from "../command.ts";
 import {
   EXECUTION_FLAGS,
   FILE_FLAG,
+  LOCAL_FLAG,
   OVERRIDE_FLAG,
   PIPELINE_FLAG,
   REF_FLAGS,
@@ -11,12 +12,14 @@ import {
 } from "../common-flags.ts";
 import { renderProblems, renderVerdicts } from "../render/diagnostics.ts";
 import { toPipelineSelection } from "../selections.ts";
+import { refuseWithServer } from "../server-flags.ts";
 
 export default defineCicdCommand({
   flags: {
     ...FILE_FLAG,
     ...PIPELINE_FLAG,
     ...REPO_FLAG,
+    ...LOCAL_FLAG,
     ...REF_FLAGS,
     ...OVERRIDE_FLAG,
     executor: { ...EXECUTION_FLAGS.executor, summary: "with shell, jobs need no image (also CICD_EXECUTOR)" },
@@ -26,6 +29,7 @@ export default defineCicdCommand({
   examples: ["cicd check", "cicd check -f .cicd-pipelines/web.yml", "cicd check --json"],
   async run({ flags, config, output, signal, ...context }) {
     const selection = toPipelineSelection(flags, config.executor ?? "docker");
+    refuseWithServer(await context.remote(), { "--executor": flags.executor });
     const files = await (await context.service()).check(selection, signal);
     const result = toCheckJson(files);
     if (output.json) await output.printJson(result);

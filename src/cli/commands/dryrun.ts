@@ -3,6 +3,7 @@ import {
   EXECUTION_FLAGS,
   FILE_FLAG,
   JOB_CHOICE_FLAGS,
+  LOCAL_FLAG,
   OVERRIDE_FLAG,
   PIPELINE_FLAG,
   REF_FLAGS,
@@ -11,12 +12,14 @@ import {
 import { refuseInvalid } from "../invalid-files.ts";
 import { renderPlan } from "../render/plan.ts";
 import { refuseBoth, toPipelineSelection, toVariables } from "../selections.ts";
+import { refuseWithServer } from "../server-flags.ts";
 
 export default defineCicdCommand({
   flags: {
     ...FILE_FLAG,
     ...PIPELINE_FLAG,
     ...REPO_FLAG,
+    ...LOCAL_FLAG,
     ...REF_FLAGS,
     ...OVERRIDE_FLAG,
     ...JOB_CHOICE_FLAGS,
@@ -32,6 +35,7 @@ export default defineCicdCommand({
       jobs: flags.job,
       ...(flags.stage === undefined ? {} : { stage: flags.stage }),
     };
+    refuseWithServer(await context.remote(), { "--executor": flags.executor });
     const result = await (await context.service()).dryRun(request, signal);
     if (result.kind === "invalid") throw await refuseInvalid(result.files, output);
     for (const plan of result.plans) {

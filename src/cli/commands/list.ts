@@ -1,5 +1,5 @@
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REPO_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
+import { LOCAL_FLAG, PIPELINE_FLAG, REPO_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { renderRunTable } from "../render/reports.ts";
 import { refuseBoth, toRunSelection } from "../selections.ts";
 
@@ -8,6 +8,7 @@ const DEFAULT_LIMIT = 20;
 export default defineCicdCommand({
   flags: {
     ...REPO_FLAG,
+    ...LOCAL_FLAG,
     ...RUN_REF_FLAGS,
     ...PIPELINE_FLAG,
     all: { kind: "boolean", short: "a", summary: "of all repositories" },

@@ -1,11 +1,12 @@
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
+import { LOCAL_FLAG, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
 import { toRunSelection } from "../selections.ts";
 import { LogPrinter } from "../view/log-printer.ts";
 
 export default defineCicdCommand({
   flags: {
     ...REPO_FLAG,
+    ...LOCAL_FLAG,
     ...RUN_REF_FLAGS,
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,

@@ -1,12 +1,13 @@
 import { reportForm } from "../../app/report.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
-import { PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
+import { LOCAL_FLAG, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
 import { renderMarkdownReport, renderReport } from "../render/reports.ts";
 
 export default defineCicdCommand({
   flags: {
     ...REPO_FLAG,
+    ...LOCAL_FLAG,
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,
     stage: { kind: "string", short: "s", value: "STAGE", summary: "one stage" },

@@ -2,13 +2,16 @@ import { readRun } from "../../app/find-run.ts";
 import { recover } from "../../app/recover.ts";
 import { reopenRun } from "../../app/retry-run.ts";
 import { defineCicdCommand } from "../command.ts";
-import { EXECUTION_FLAGS, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
+import { EXECUTION_FLAGS, LOCAL_FLAG, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG } from "../common-flags.ts";
 import { runAndShow } from "../run-and-show.ts";
 import { refuseBoth, toRunSelection } from "../selections.ts";
+import { refuseWithServer } from "../server-flags.ts";
+import { watchRuns } from "../watch-runs.ts";
 
 export default defineCicdCommand({
   flags: {
     ...REPO_FLAG,
+    ...LOCAL_FLAG,
     ...PIPELINE_FLAG,
     ...RUN_NUMBER_FLAG,
     failed: { kind: "boolean", summary: "everything that failed or was canceled (the default)" },
@@ -29,8 +32,15 @@ export default defineCicdCommand({
   async run({ flags, ...context }) {
     const { app, config, interrupts } = context;
     refuseBoth(flags.failed, "--failed", flags.job, "--job");
+    const remote = await context.remote();
+    refuseWithServer(remote, { "--jobs": flags.jobs });
     const service = await context.service();
-    const { id, executor } = await service.find(toRunSelection(flags), interrupts.signal);
+    const run = await service.find(toRunSelection(flags), interrupts.signal);
+    const { id, executor } = run;
+    if (remote !== undefined) {
+      const { afterEvent } = await remote.retry(id, { jobs: flags.job }, interrupts.signal);
+      return watchRuns(context, remote, [{ run, shown: { id, afterEvent, named: flags.job } }]);
+    }
     if (executor !== "fake") await recover(app, { sweep: true, executors: [executor] });
     const options = { jobs: flags.job, actor: config.actor };
     const reopened = await reopenRun(app, await readRun(app, id), options, interrupts.signal);

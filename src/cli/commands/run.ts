@@ -17,7 +17,9 @@ import { detachRuns } from "../detach-runs.ts";
 import { refuseInvalid } from "../invalid-files.ts";
 import type { Output } from "../output.ts";
 import { runAndShow } from "../run-and-show.ts";
+import { runThere } from "../run-there.ts";
 import { refuseBoth, toPipelineSelection, toVariables } from "../selections.ts";
+import { refuseWithServer } from "../server-flags.ts";
 import { withExecutor } from "../with-executor.ts";
 
 export default defineCicdCommand({
@@ -35,6 +37,7 @@ export default defineCicdCommand({
   details: [
     "Without -b or -c the working tree is taken as it is, uncommitted changes included. Without -p or -f every",
     "pipeline in .cicd-pipelines/ runs, one after the other. Ctrl-C cancels, twice kills at once.",
+    "With a server the tree is sent there and runs there; Ctrl-C asks whether to cancel it or to detach from it.",
     "Exit status: 0 success, 1 failed, 2 wrong usage or file, 3 something outside failed, 4 canceled by someone",
     "else, 130 interrupted.",
   ].join("\n"),
@@ -48,13 +51,21 @@ export default defineCicdCommand({
   async run(context) {
     const { flags, app, output, interrupts } = context;
     refuseBoth(flags.job, "--job", flags.stage, "--stage");
-    const variables = toVariables(flags.var);
+    const choice = {
+      variables: toVariables(flags.var),
+      jobs: flags.job,
+      ...(flags.stage === undefined ? {} : { stage: flags.stage }),
+    };
+    const remote = await context.remote();
+    if (remote !== undefined) {
+      refuseWithServer(remote, { "--executor": flags.executor, "--jobs": flags.jobs });
+      const request = { ...toPipelineSelection(flags, "docker"), ...choice };
+      return runThere(context, remote, request, { isDetached: flags.detach });
+    }
     const prepared = await withExecutor(context, async (executor) => {
       const request = {
         ...toPipelineSelection(flags, executor),
-        variables,
-        jobs: flags.job,
-        ...(flags.stage === undefined ? {} : { stage: flags.stage }),
+        ...choice,
         executor,
         trigger: "cli" as const,
       };

@@ -1,11 +1,25 @@
 import { loadPipelineName } from "../../app/pipeline-name.ts";
 import { defineCicdCommand } from "../command.ts";
-import { FILE_FLAG, PIPELINE_FLAG, REPO_FLAG, RUN_NUMBER_FLAG, RUN_REF_FLAGS } from "../common-flags.ts";
+import {
+  FILE_FLAG,
+  LOCAL_FLAG,
+  PIPELINE_FLAG,
+  REPO_FLAG,
+  RUN_NUMBER_FLAG,
+  RUN_REF_FLAGS,
+} from "../common-flags.ts";
 import { renderEndedRuns } from "../render/ended-runs.ts";
 import { refuseBoth, toRunSelection } from "../selections.ts";
 
 export default defineCicdCommand({
-  flags: { ...REPO_FLAG, ...RUN_REF_FLAGS, ...PIPELINE_FLAG, ...FILE_FLAG, ...RUN_NUMBER_FLAG },
+  flags: {
+    ...REPO_FLAG,
+    ...LOCAL_FLAG,
+    ...RUN_REF_FLAGS,
+    ...PIPELINE_FLAG,
+    ...FILE_FLAG,
+    ...RUN_NUMBER_FLAG,
+  },
   details:
     "Says which jobs still run and does not wait for them. -f means the pipeline that the file describes.",
   examples: ["cicd stop", "cicd stop -p web", "cicd stop -f .cicd-pipelines/web.yml"],

@@ -31,6 +31,8 @@ export class JsonView implements RunView {
 
   tell(): void {}
 
+  async leave(): Promise<void> {}
+
   async end(run: RunJson): Promise<void> {
     this.decoders.clear();
     await this.output.printJson({ type: "run.finished", run });

@@ -78,11 +78,16 @@ export class LiveView implements RunView, JobListener {
     this.paint();
   }
 
-  async end(run: RunJson): Promise<void> {
+  async leave(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
     this.screen.paint(`${this.permanent}\n`, []);
     this.permanent = "";
+    await this.output.flush();
+  }
+
+  async end(run: RunJson): Promise<void> {
+    await this.leave();
     await printEndOfRun(this.output, run, this.feed);
   }
 

@@ -49,6 +49,10 @@ export class PlainView implements RunView, JobListener {
     void this.output.err(`${note}\n`);
   }
 
+  async leave(): Promise<void> {
+    await this.write();
+  }
+
   async end(run: RunJson): Promise<void> {
     await this.write();
     await printEndOfRun(this.output, run, this.feed);

@@ -9,6 +9,8 @@ export interface RunView {
   take(item: FollowItem): Promise<void>;
   /** Shows what an interrupt has begun, or what can be answered to it; the next note takes its place. */
   tell(note: string): void;
+  /** It goes on without being shown any further. */
+  leave(): Promise<void>;
   /** The run is over; what is still buffered is shown. */
   end(run: RunJson): Promise<void>;
 }
