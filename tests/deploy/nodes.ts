@@ -7,6 +7,8 @@ export interface Node {
   name: string;
   /** In the network of the machines. */
   address: string;
+  /** Of its engine, as in DOCKER_HOST. */
+  host: string;
   /** Runs the docker program against its engine; throws with what it said unless it exits with 0. */
   docker(...args: string[]): Promise<string>;
   /** The same with a file as its standard input. */
@@ -48,6 +50,7 @@ export async function startNodes(count: number): Promise<Nodes> {
     return {
       name: `node${number}`,
       address: `10.213.7.1${number}`,
+      host,
       docker: (...args) => succeed(["docker", ...args], { env: { DOCKER_HOST: host } }),
       load: (archive) => succeed(["docker", "load", "-q"], { env: { DOCKER_HOST: host }, stdin: archive }),
       powerOff: () => say(`off ${number}`),
