@@ -99,7 +99,15 @@ export const SCHEDULE_LIST = v.object({
   ),
 });
 
-/** What became of a webhook's event: `message` says why it starts nothing, where it does not. */
-export const WEBHOOK_ANSWER = v.object({ accepted: v.boolean(), message: v.string() });
+/**
+ * What became of a webhook's event. `accepted` false: nothing is made of it, or was before; `message` says why. `notes`: a
+ * sentence per pipeline that does not run, and per run that was canceled for a newer one.
+ */
+export const WEBHOOK_ANSWER = v.object({
+  accepted: v.boolean(),
+  message: v.string(),
+  runs: v.array(v.object({ id: v.string(), pipeline: v.string(), number: COUNT })),
+  notes: v.array(v.string()),
+});
 
 export const OPENAPI = v.looseObject({ openapi: v.string() });

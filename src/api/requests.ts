@@ -126,6 +126,8 @@ export const TOKEN_BODY = v.strictObject({
 export const REPOSITORY_BODY = v.strictObject({
   /** What is cloned; without user and password. */
   url: REPO,
+  /** Null or left out: as its address says. */
+  name: v.optional(v.nullable(NAME), null),
   /** Null or left out: one is made. */
   webhookSecret: v.optional(v.nullable(v.pipe(text(512), v.minLength(16))), null),
 });
@@ -135,7 +137,9 @@ export const JOB_PARAMS = v.strictObject({ run: ID, job: NAME });
 export const TOKEN_PARAMS = v.strictObject({
   token: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/)),
 });
-export const REPOSITORY_PARAMS = v.strictObject({ repository: ID });
+/** By its id, its name or its key. */
+export const REPOSITORY_PARAMS = v.strictObject({ repository: NAME });
+export const WEBHOOK_PARAMS = v.strictObject({ repository: ID });
 
 const SELECTION = {
   pipeline: v.exactOptional(NAME),

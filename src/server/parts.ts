@@ -1,0 +1,59 @@
+import type { App, ExecutorKind } from "../app/app.ts";
+import type { DeliveryDesk } from "../app/delivery-desk.ts";
+import type { Log } from "../app/log-line.ts";
+import type { TokenRecord } from "../run/registry.ts";
+import type { Metrics } from "./metrics.ts";
+import type { BodyTimes } from "./read-body.ts";
+import type { Readiness } from "./readiness.ts";
+import type { Slots } from "./slots.ts";
+
+/** What the server is made of and goes by. */
+export interface ServerOptions {
+  app: App;
+  version: string;
+  /** What queued runs are run by. */
+  executor: ExecutorKind;
+  /** This process also works on the queue: it is not ready without its executor. */
+  hasWorker: boolean;
+  publicUrl: string | undefined;
+  /** `NAME` or `NAME:PORT` that requests may ask for, besides the server's own. */
+  allowedHosts: string[];
+  /** Takes the events of repositories' hosts. */
+  deliveries: DeliveryDesk;
+  log: Log;
+  metrics: Metrics;
+  limits: ServerLimits;
+}
+
+export interface ServerLimits {
+  /** Event streams at a time, and uploads. */
+  streams: number;
+  uploads: number;
+  body: BodyTimes;
+  keepAliveMs: number;
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  streams: 1_000,
+  uploads: 16,
+  body: { wholeMs: 30_000, stallMs: 60_000 },
+  keepAliveMs: 15_000,
+};
+
+/** What a handler works with, beside its input. */
+export interface Context extends ServerOptions {
+  request: Request;
+  /** Null where the route wants none. */
+  token: TokenRecord | null;
+  /** Aborted when the client has left. */
+  signal: AbortSignal;
+  /** Aborted when the server ends: streams are to end then, so that clients come again. */
+  closing: AbortSignal;
+  readiness: Readiness;
+  streams: Slots;
+  uploads: Slots;
+  /** The server's own address as people reach it, without a slash at its end. */
+  baseUrl: string;
+  /** Of this request: no time-out while nothing moves. */
+  mayIdle(): void;
+}

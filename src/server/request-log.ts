@@ -1,0 +1,44 @@
+import type { CicdError } from "../errors/cicd-error.ts";
+import type { TokenRecord } from "../run/registry.ts";
+import type { ServerOptions } from "./parts.ts";
+
+/** What is known of a request beside itself, once it is answered. */
+export interface Served {
+  /** By the monotonic clock. */
+  startedAt: number;
+  /** The pattern: paths and queries may hold names that are nobody's business. */
+  route: string;
+  token: TokenRecord | null;
+  error: CicdError | undefined;
+}
+
+/** One line and the figures of an answered request. Of a bug the log has its stack, since the client is told nothing. */
+export function logRequest(
+  { log, metrics }: Pick<ServerOptions, "log" | "metrics">,
+  request: Request,
+  response: Response,
+  { startedAt, route, token, error }: Served,
+): void {
+  const durationMs = performance.now() - startedAt;
+  const { method } = request;
+  const { status } = response;
+  metrics.requests.add(route, method, status, durationMs);
+  const isBug = error?.code === "INTERNAL";
+  const code = error?.code ?? null;
+  const cause = error?.cause instanceof Error ? error.cause : undefined;
+  log({
+    level: isBug ? "error" : status >= 500 ? "warn" : "info",
+    event: "request",
+    text: `${method} ${route} ${status} ${durationMs.toFixed(1)} ms${code === null ? "" : ` [${code}]`}`,
+    fields: {
+      method,
+      route,
+      status,
+      durationMs: Math.round(durationMs * 10) / 10,
+      token: token?.name ?? null,
+      code,
+      ...(isBug ? { message: cause?.stack ?? String(error?.cause) } : {}),
+      ...(status >= 500 && !isBug ? { message: error?.message ?? null } : {}),
+    },
+  });
+}
