@@ -51,6 +51,7 @@ export class AppFixture {
       layerPath: (layer) => Promise.reject(new CicdError("NOT_FOUND", `no layer ${layer}`)),
       openSink: () => Promise.reject(new Error("no sinks here")),
       readArtifact: () => Promise.reject(new CicdError("NOT_FOUND", "no blobs here")),
+      readLayer: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
       writeOut: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
     }),
     executor: () => Promise.reject(new Error("no executor here")),
