@@ -41,8 +41,8 @@ export interface ArtifactSink extends AsyncDisposable {
 
 /** Stored artifacts, for people who fetch them. */
 export interface ArtifactReader {
-  /** The bytes of one artifact. Throws NOT_FOUND. */
-  readArtifact(sha256: string): Promise<ReadableStream<Uint8Array>>;
+  /** The bytes of one artifact of a layer. Throws NOT_FOUND. */
+  readArtifact(layer: string, sha256: string): Promise<ReadableStream<Uint8Array>>;
   /** A layer as an uncompressed tar, links and modes kept. Throws NOT_FOUND. */
   readLayer(layer: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
   /**

@@ -20,7 +20,7 @@ export async function lockFile(path: string, signal: AbortSignal): Promise<Async
       signal.throwIfAborted();
     }
   } catch (error) {
-    throw ioError(error, "locking a clone");
+    throw ioError(error, "locking");
   }
   const renew = setInterval(() => {
     const now = new Date();

@@ -28,7 +28,7 @@ export function createLayerStore(
     },
     layerPath: (layer) => layerPath(state, layer),
     openSink: (): Promise<ArtifactSink> => openArtifactSink(state, blobs, limits),
-    readArtifact: async (sha256) => blobs.read(sha256),
+    readArtifact: async (_layer, sha256) => blobs.read(sha256),
     readLayer: async (layer, signal) => packLayer(await layerPath(state, layer), signal),
     async writeOut(layer, directory, options, signal) {
       await writeLayerOut(await layerPath(state, layer), directory, options, signal);

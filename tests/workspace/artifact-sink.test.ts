@@ -94,7 +94,7 @@ test("files, directories and links inside the workspace become a layer, with the
     "dist/same",
   ]);
   expect(artifacts[0]).toEqual({ path: "dist/app.js", sizeBytes: 3, sha256 });
-  expect(await new Response(await layers.readArtifact(sha256)).text()).toBe("app");
+  expect(await new Response(await layers.readArtifact("", sha256)).text()).toBe("app");
   const mode = (name: string) => lstatSync(join(path, name)).mode & 0o7777;
   expect([mode("."), mode("dist/deep"), mode("dist/app.js"), mode("dist/run")]).toEqual([
     0o777, 0o777, 0o666, 0o777,
@@ -374,7 +374,7 @@ test("large files are hashed while they are written", async () => {
   const sha256 = createHash("sha256").update(content).digest("hex");
   expect(artifacts).toEqual([{ path: "big", sizeBytes: 3_000_000, sha256 }]);
   expect(
-    Buffer.from(await new Response(await layers.readArtifact(sha256)).arrayBuffer()).equals(content),
+    Buffer.from(await new Response(await layers.readArtifact("", sha256)).arrayBuffer()).equals(content),
   ).toBe(true);
 });
 
@@ -438,7 +438,7 @@ test("a layer or content that is not stored, or no name at all, is not found", a
   for (const name of ["0".repeat(24), "..", "", "../s"])
     expect(await codeOf(layers.layerPath(name))).toBe("NOT_FOUND");
   for (const name of ["0".repeat(64), "../../etc/passwd", ""])
-    expect(await codeOf(layers.readArtifact(name))).toBe("NOT_FOUND");
+    expect(await codeOf(layers.readArtifact("", name))).toBe("NOT_FOUND");
 });
 
 test("a layer is written out whole, and over other files only when forced", async () => {

@@ -87,7 +87,7 @@ test("what is old and unreferenced goes, what is referenced stays, and the bytes
   expect(readdirSync(fixture.state.snapshots)).toEqual([kept.slice(0, 24)]);
   expect(readdirSync(fixture.state.layers)).toEqual([keptLayer.layer]);
   const layers = createLayerStore(fixture.state);
-  expect(await new Response(await layers.readArtifact(keptLayer.blobs[0]!)).text()).toBe("shared");
+  expect(await new Response(await layers.readArtifact(keptLayer.layer, keptLayer.blobs[0]!)).text()).toBe("shared");
   expect(goneLayer.blobs).toHaveLength(2);
 });
 
@@ -165,7 +165,7 @@ test("a layer that is being built keeps its blobs", async () => {
   const { layer, artifacts } = await sink.commit();
   expect(layer).not.toBeNull();
   expect(
-    await new Response(await createLayerStore(fixture.state).readArtifact(artifacts[0]!.sha256)).text(),
+    await new Response(await createLayerStore(fixture.state).readArtifact(layer!, artifacts[0]!.sha256)).text(),
   ).toBe("a");
 });
 
