@@ -1,11 +1,12 @@
 import { type CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { Store } from "../run/store.ts";
 import type { App } from "./app.ts";
+import type { ServerFacts } from "./service.ts";
 import type { DiskFacts, DockerFacts, StateDirectoryFacts } from "./upkeep.ts";
 
 /** One part of what cicd needs. `mend`: what to do about a warning or failure. */
 export interface Finding {
-  name: "git" | "docker" | "database" | "disk" | "state directory";
+  name: "git" | "docker" | "database" | "disk" | "state directory" | "server";
   status: "ok" | "warn" | "fail";
   detail: string;
   mend: string | null;
@@ -14,8 +15,14 @@ export interface Finding {
 const LITTLE_BYTES = 2 * 1024 ** 3;
 const TOO_LITTLE_BYTES = 200 * 1024 ** 2;
 
-/** Looks at everything at once; never throws for what it finds. `needsDocker`: false when jobs run in the shell. */
-export async function examine(app: App, options: { needsDocker: boolean }): Promise<Finding[]> {
+/**
+ * Looks at everything at once; never throws for what it finds. `needsDocker`: false when jobs run in the shell, or on the
+ * server that is configured; `askServer`: that server, where there is one.
+ */
+export async function examine(
+  app: App,
+  options: { needsDocker: boolean; askServer?: () => Promise<ServerFacts> },
+): Promise<Finding[]> {
   const { upkeep } = app;
   const findings = await Promise.all([
     find(
@@ -33,6 +40,9 @@ export async function examine(app: App, options: { needsDocker: boolean }): Prom
     find("database", () => askDatabase(app), describeDatabase, "check --database and CICD_DATABASE_URL"),
     find("state directory", () => upkeep.askStateDirectory(), describeState, "set CICD_STATE_DIR"),
     find("disk", () => upkeep.askDisks(), describeDisks, "set CICD_STATE_DIR"),
+    ...(options.askServer === undefined
+      ? []
+      : [find("server", options.askServer, describeServer, "check --server, CICD_SERVER and CICD_TOKEN")]),
   ]);
   return findings.map((finding) =>
     finding.name === "docker" && finding.status === "fail" && !options.needsDocker
@@ -93,6 +103,13 @@ function describeDisks(disks: DiskFacts[]): Finding {
     detail,
     mend: "free some space; cicd gc removes what is not needed any more",
   };
+}
+
+function describeServer({ url, workers }: ServerFacts): Finding {
+  const detail = `${url}, ${workers} ${workers === 1 ? "worker" : "workers"}`;
+  if (workers > 0) return ok("server", detail);
+  const mend = "runs wait until one is there: start cicd worker, or cicd serve without --no-worker";
+  return { name: "server", status: "warn", detail, mend };
 }
 
 function ok(name: Finding["name"], detail: string): Finding {

@@ -68,7 +68,7 @@ export const COMMANDS: CommandEntry[] = [
   },
   {
     name: "doctor",
-    summary: "checks git, Docker, database and disk, and says how to mend them",
+    summary: "checks git, Docker, database, disk and server, and says how to mend them",
     load: () => load(import("./commands/doctor.ts")),
   },
   {

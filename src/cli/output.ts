@@ -22,6 +22,7 @@ export class Output {
   readonly style: { out: Style; err: Style };
   private readonly closing = new AbortController();
   private readonly logger: ConsolaInstance;
+  private showLine = (line: string): void => void this.err(line);
   private readonly pending = new Set<Promise<void>>();
 
   constructor(private readonly options: OutputOptions) {
@@ -30,7 +31,7 @@ export class Output {
     this.logger = createConsola({
       level: options.json ? LogLevels.silent : options.quiet ? LogLevels.warn : LogLevels.info,
       throttle: 0,
-      reporters: [{ log: ({ type, args }) => void this.err(this.toLine(type, args.join(" "))) }],
+      reporters: [{ log: ({ type, args }) => this.showLine(this.toLine(type, args.join(" "))) }],
     });
     options.stdout.on("error", () => this.closing.abort());
     options.stderr.on("error", () => {});
@@ -71,6 +72,17 @@ export class Output {
 
   warn(text: string): void {
     this.logger.warn(text);
+  }
+
+  /** Has notes and warnings shown by whoever paints the screen, whole lines, until disposed. */
+  divertNotes(show: (line: string) => void): Disposable {
+    const before = this.showLine;
+    this.showLine = show;
+    return {
+      [Symbol.dispose]: () => {
+        this.showLine = before;
+      },
+    };
   }
 
   /** Settles when everything written so far has been taken, or nobody takes it any more. */

@@ -24,17 +24,16 @@ export function createServices(
   let service: Promise<Service> | undefined;
   const connect = async () => {
     if (config.server === undefined) return undefined;
-    const connected = await host.connect(config, app, {
+    return host.connect(config, app, {
       note: (text) => output.note(text),
       detail: (text) => output.verbose && output.note(text),
       warn: (text) => output.warn(text),
     });
-    refuseWithServer(connected, { "--database": flags.database });
-    return connected;
   };
   const askRemote = () => (remote ??= connect());
   const open = async () => {
     const connected = await askRemote();
+    refuseWithServer(connected, { "--database": flags.database });
     if (connected !== undefined) return connected;
     const { LocalService } = await import("../app/local-service.ts");
     return new LocalService(app, { actor: config.actor });

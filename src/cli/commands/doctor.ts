@@ -8,8 +8,12 @@ export default defineCicdCommand({
   flags: {},
   details: "Exit status 3 when something that is needed does not work.",
   examples: ["cicd doctor", "cicd doctor --json"],
-  async run({ app, config, output }) {
-    const findings = await examine(app, { needsDocker: config.executor !== "shell" });
+  async run({ app, config, output, signal, ...context }) {
+    const remote = await context.remote();
+    const findings = await examine(app, {
+      needsDocker: config.executor !== "shell" && remote === undefined,
+      ...(remote === undefined ? {} : { askServer: () => remote.examine(signal) }),
+    });
     if (output.json) await output.printJson({ findings });
     else await output.out(findings.map((finding) => renderFinding(finding, output.style.out)).join(""));
     return findings.some(({ status }) => status === "fail") ? EXIT.outside : EXIT.success;

@@ -58,7 +58,8 @@ export default defineCicdCommand({
     };
     const remote = await context.remote();
     if (remote !== undefined) {
-      refuseWithServer(remote, { "--executor": flags.executor, "--jobs": flags.jobs });
+      const { executor, jobs, database } = flags;
+      refuseWithServer(remote, { "--executor": executor, "--jobs": jobs, "--database": database });
       const request = { ...toPipelineSelection(flags, "docker"), ...choice };
       return runThere(context, remote, request, { isDetached: flags.detach });
     }

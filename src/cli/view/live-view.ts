@@ -22,6 +22,7 @@ export class LiveView implements RunView, JobListener {
   private readonly finishedJobs = new Set<string>();
   private permanent = "";
   private note: string | undefined;
+  private diverted: Disposable | undefined;
   private timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(private readonly output: Output) {
@@ -37,6 +38,9 @@ export class LiveView implements RunView, JobListener {
     for (const name of done) this.finishedJobs.add(name);
     this.permanent = `${renderRunHeader(run, this.output.style.err)}\n`;
     this.paint();
+    this.diverted ??= this.output.divertNotes((line) => {
+      this.permanent += line;
+    });
     this.timer ??= setInterval(() => this.paint(), PAINT_EVERY_MS);
   }
 
@@ -81,6 +85,8 @@ export class LiveView implements RunView, JobListener {
   async leave(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
+    this.diverted?.[Symbol.dispose]();
+    this.diverted = undefined;
     this.screen.paint(`${this.permanent}\n`, []);
     this.permanent = "";
     await this.output.flush();
