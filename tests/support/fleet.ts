@@ -13,8 +13,9 @@ import { binary } from "./binary.ts";
 import { eventually } from "./eventually.ts";
 import { newRun, plannedJob, planOf } from "./plans.ts";
 import { type OwnServer, startServer } from "./postgres.ts";
+import { removeDockerObjects } from "./sandbox.ts";
 
-/** A PostgreSQL server of its own, and processes of the compiled executable at work on its queue with the shell executor. */
+/** A PostgreSQL server of its own, and processes of the compiled executable at work on its queue. */
 export class Fleet implements AsyncDisposable {
   readonly database: OwnServer;
   /** The test's own view. */
@@ -48,9 +49,12 @@ export class Fleet implements AsyncDisposable {
   }
 
   /** Starts `cicd worker` under this name. */
-  worker(name: string, options: { jobs?: number; database?: string; args?: string[] } = {}): Member {
-    const { jobs = 4, database = this.database.url, args = [] } = options;
-    const settings = ["--json", "--executor", "shell", "--name", name, "--jobs", String(jobs)];
+  worker(
+    name: string,
+    options: { jobs?: number; database?: string; executor?: "shell" | "docker"; args?: string[] } = {},
+  ): Member {
+    const { jobs = 4, database = this.database.url, executor = "shell", args = [] } = options;
+    const settings = ["--json", "--executor", executor, "--name", name, "--jobs", String(jobs)];
     return this.start(["worker", ...settings, ...args], database);
   }
 
@@ -113,6 +117,7 @@ export class Fleet implements AsyncDisposable {
     const instance = instanceOf(this.stateDir, { kind: "postgres", url: this.database.url });
     await using executor = createShellExecutor({ instance, stateDir: this.stateDir, environment: {} });
     await executor.sweep(async () => false);
+    await removeDockerObjects(instance);
     await this.database[Symbol.asyncDispose]();
     await rm(this.#directory, { recursive: true, force: true });
   }

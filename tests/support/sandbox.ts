@@ -87,12 +87,7 @@ export class Sandbox implements AsyncDisposable {
     for (const child of this.#children) child.kill("SIGKILL");
     await Promise.all([...this.#children].map((child) => child.exited));
     const instance = await this.instance().catch(() => undefined);
-    if (instance !== undefined) {
-      const filter = `label=cicd.instance=${instance}`;
-      await removeListed(["container", "ls", "-a"], ["container", "rm", "-f", "-v"], filter);
-      await removeListed(["volume", "ls"], ["volume", "rm"], filter);
-      await removeListed(["network", "ls"], ["network", "rm"], filter);
-    }
+    if (instance !== undefined) await removeDockerObjects(instance);
     await rm(this.directory, { recursive: true, force: true });
   }
 
@@ -125,6 +120,14 @@ export async function docker(...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await finish(child);
   if (status !== 0) throw new Error(`docker ${args.join(" ")}: ${stderr}`);
   return stdout;
+}
+
+/** Removes everything that carries this instance's label. */
+export async function removeDockerObjects(instance: string): Promise<void> {
+  const filter = `label=cicd.instance=${instance}`;
+  await removeListed(["container", "ls", "-a"], ["container", "rm", "-f", "-v"], filter);
+  await removeListed(["volume", "ls"], ["volume", "rm"], filter);
+  await removeListed(["network", "ls"], ["network", "rm"], filter);
 }
 
 async function removeListed(list: string[], remove: string[], filter: string): Promise<void> {
