@@ -27,6 +27,10 @@ export function composeHost(version: string): Host {
       const { composeClient } = await import("./compose-client.ts");
       return composeClient(server!, stateDir, app, tell);
     },
+    async openServer(app, config, options) {
+      const { composeServer } = await import("./compose-server.ts");
+      return composeServer(app, config, { ...options, version });
+    },
   };
 }
 

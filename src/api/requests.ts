@@ -108,7 +108,7 @@ export const RETRY_BODY = v.strictObject({ jobs: v.optional(JOBS, []) });
 
 export const TOKEN_NAME = v.pipe(
   v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/, "a name of letters, digits, . _ @ - (at most 63)"),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, "a name of letters, digits, . _ - (at most 63)"),
 );
 export const ROLE = v.picklist(["admin", "run", "read"]);
 const MAX_LIFETIME_MS = 100 * 366 * 86_400_000;
@@ -135,7 +135,7 @@ export const REPOSITORY_BODY = v.strictObject({
 export const RUN_PARAMS = v.strictObject({ run: ID });
 export const JOB_PARAMS = v.strictObject({ run: ID, job: NAME });
 export const TOKEN_PARAMS = v.strictObject({
-  token: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/)),
+  token: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)),
 });
 /** By its id, its name or its key. */
 export const REPOSITORY_PARAMS = v.strictObject({ repository: NAME });

@@ -9,6 +9,7 @@ import type { Report, ReportQuery } from "./report.ts";
 import type { ReopenedRun } from "./retry-run.ts";
 import type { PipelineSelection } from "./run-request.ts";
 import type { RunJson, RunSummaryJson } from "./shapes.ts";
+import type { TokenService } from "./tokens.ts";
 
 /**
  * What the command line asks for, wherever the answer comes from: this process with its own store, or a server by its REST
@@ -58,6 +59,7 @@ export interface Service {
 
 /** A server's further half: it drives the runs that it is given. */
 export interface RemoteService extends Service {
+  readonly tokens: TokenService;
   /**
    * Sends the tree where it is one of this host, and has runs of it recorded in the queue. Aborted while the server decides,
    * it still waits a moment for its answer.

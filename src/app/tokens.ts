@@ -29,10 +29,27 @@ export interface TokenRequest {
   expiresInMs: number | null;
 }
 
+/** Where tokens are kept: this process's database, or a server. */
+export interface TokenService {
+  /** As `createToken`. */
+  create(request: TokenRequest, signal: AbortSignal): Promise<NewToken>;
+  list(signal: AbortSignal): Promise<TokenJson[]>;
+  /** As `revokeToken`. */
+  revoke(nameOrId: string, signal: AbortSignal): Promise<void>;
+}
+
 const FORM = /^cicd_[A-Za-z0-9_-]{43}$/;
 const SECRET_BYTES = 32;
 const FIRST_TOKEN = { name: "first", role: "admin", expiresInMs: null } as const;
 const LEVELS: Record<Role, number> = { read: 0, run: 1, admin: 2 };
+
+export function localTokens(app: App): TokenService {
+  return {
+    create: (request) => createToken(app, request),
+    list: () => listTokens(app),
+    revoke: (nameOrId) => revokeToken(app, nameOrId),
+  };
+}
 
 /** Throws USAGE where a token of that name is there and not revoked. */
 export async function createToken(app: App, request: TokenRequest): Promise<NewToken> {

@@ -1,5 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import type { App } from "../app/app.ts";
+import type { DeliveryDesk } from "../app/delivery-desk.ts";
+import type { Log } from "../app/log-line.ts";
+import type { QueueObserver } from "../app/queue-event.ts";
 import type { RemoteService } from "../app/service.ts";
 import type { Config } from "../config/config.ts";
 import { GLOBAL_FLAGS } from "./common-flags.ts";
@@ -23,6 +26,12 @@ export interface Host {
   createApp(config: Config, purpose: "person" | "serve"): App;
   /** The configured server. Nothing is sent before it is first asked. */
   connect(config: Config, app: App, tell: Tell): Promise<RemoteService>;
+  /** Throws LISTEN_FAILED. */
+  openServer(
+    app: App,
+    config: Config,
+    options: { hasWorker: boolean; deliveries: DeliveryDesk; log: Log },
+  ): Promise<ServerFace>;
 }
 
 /** For people, one sentence each. `detail`: only where more is wanted. */
@@ -30,6 +39,16 @@ export interface Tell {
   note(text: string): void;
   detail(text: string): void;
   warn(text: string): void;
+}
+
+/** An HTTP server that listens. Disposing ends it. */
+export interface ServerFace extends AsyncDisposable {
+  /** As it listens. */
+  url: string;
+  /** Streams end, and it says that it is about to end; other requests are answered on. */
+  drain(): void;
+  /** What the loops of this process do, for its figures. */
+  observe: QueueObserver;
 }
 
 type ConfigFlags = Parameters<typeof import("../config/load-config.ts").loadConfig>[1];

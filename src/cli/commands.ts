@@ -82,6 +82,16 @@ export const COMMANDS: CommandEntry[] = [
     load: () => load(import("./commands/schema.ts")),
   },
   {
+    name: "serve",
+    summary: "the team's server: API, queue, triggers and a worker",
+    load: () => load(import("./commands/serve.ts")),
+  },
+  {
+    name: "token",
+    summary: "makes, lists and revokes the tokens of a server",
+    load: () => load(import("./commands/token.ts")),
+  },
+  {
     name: "worker",
     summary: "runs jobs of a team's queue on this host",
     load: () => load(import("./commands/worker.ts")),

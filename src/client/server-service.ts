@@ -14,11 +14,13 @@ import type { ReopenedRun } from "../app/retry-run.ts";
 import type { PipelineSelection } from "../app/run-request.ts";
 import type { DryRunAnswer, PlanRequest, RemoteService, ServerFacts, StartedRuns } from "../app/service.ts";
 import type { JobJson, RunJson, RunSummaryJson } from "../app/shapes.ts";
+import type { TokenService } from "../app/tokens.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import { ServerProblem } from "./answers.ts";
 import type { ApiClient } from "./api-client.ts";
 import { fetchArtifacts, type Scratch } from "./fetch-artifacts.ts";
 import { followRemoteLog, followRemoteRun } from "./follow.ts";
+import { serverTokens } from "./server-tokens.ts";
 import { startRuns } from "./start-runs.ts";
 
 const ACTIVE = ["pending", "running", "canceling", "manual"];
@@ -33,11 +35,15 @@ export class ServerService implements RemoteService {
   /** Of the runs that were read: cursors count their jobs. */
   private readonly jobNames = new Map<string, string[]>();
 
+  readonly tokens: TokenService;
+
   constructor(
     private readonly client: ApiClient,
     private readonly app: App,
     private readonly openScratch: () => Promise<Scratch>,
-  ) {}
+  ) {
+    this.tokens = serverTokens(client);
+  }
 
   async check(selection: PipelineSelection, signal: AbortSignal): Promise<CheckedFile[]> {
     const body = await this.toJudge(selection, signal);

@@ -1,0 +1,143 @@
+import type { App } from "../../app/app.ts";
+import { DeliveryDesk } from "../../app/delivery-desk.ts";
+import { describeQueueEvent } from "../../app/describe-queue-event.ts";
+import type { Log } from "../../app/log-line.ts";
+import type { QueueEvent } from "../../app/queue-event.ts";
+import { createFirstToken } from "../../app/tokens.ts";
+import { watchTriggers } from "../../app/watch-triggers.ts";
+import { workQueue } from "../../app/work-queue.ts";
+import type { Config } from "../../config/config.ts";
+import { toDuration } from "../../config/settings.ts";
+import { EXIT } from "../../errors/codes.ts";
+import { defineCicdCommand, type ServerFace } from "../command.ts";
+import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
+import type { Output } from "../output.ts";
+import { writeLogLines } from "../write-log-lines.ts";
+
+const LONGEST_DRAIN_MS = 24 * 3_600_000;
+
+export default defineCicdCommand({
+  flags: {
+    listen: {
+      kind: "string",
+      value: "HOST:PORT",
+      summary: "where it listens (also CICD_LISTEN; default: 127.0.0.1:7878)",
+    },
+    "no-worker": { kind: "boolean", summary: "run no jobs here: workers on other hosts do" },
+    ...WORKER_FLAGS,
+    ...EXECUTION_FLAGS,
+    drain: {
+      kind: "string",
+      value: "DURATION",
+      summary:
+        "how long the first SIGTERM waits for running jobs before it hands them over (default: not at all)",
+    },
+  },
+  details: `Serves the API, queues runs, fires triggers and schedules, and runs jobs. Without --database all is kept in an
+embedded database on this host. The first start prints an administrator's token, once. The first
+SIGTERM ends it: jobs that run go on and are taken up by the next start; a second one kills it.`,
+  examples: [
+    "cicd serve",
+    "cicd serve --listen :7878 --database postgres://cicd@db.example.org/cicd --shared s3://cicd",
+    "cicd serve --no-worker --json",
+  ],
+  isService: true,
+  async run({ flags, app, config, host, interrupts, output }) {
+    using _impatience = interrupts.listen((count) => {
+      if (count > 1) process.exit(EXIT.interrupted);
+    });
+    const drainTimeoutMs =
+      flags.drain === undefined ? 0 : toDuration({ text: flags.drain, origin: "--drain" }, LONGEST_DRAIN_MS);
+    const log = writeLogLines(output, app.now);
+    const hasWorker = !flags["no-worker"];
+    const triggers = { executor: config.executor ?? "docker", log } as const;
+    await app.store();
+    await using deliveries = new DeliveryDesk(app, triggers);
+    await using server = await host.openServer(app, config, { hasWorker, deliveries, log });
+    await announce(server, app, config, { log, output, version: host.version, hasWorker });
+    const over = new AbortController();
+    const signal = AbortSignal.any([interrupts.signal, over.signal]);
+    signal.addEventListener("abort", () => server.drain(), { once: true });
+    const loops = [
+      watchTriggers(app, deliveries, triggers, signal),
+      ...(hasWorker
+        ? [work(app, config, { server, log, version: host.version, drainTimeoutMs }, signal)]
+        : []),
+      ended(signal),
+    ];
+    try {
+      await Promise.all(loops);
+    } finally {
+      over.abort();
+      await Promise.allSettled(loops);
+      log({ level: "info", event: "server.stopped", text: "the server ends", fields: {} });
+    }
+    return undefined;
+  },
+});
+
+function work(
+  app: App,
+  config: Config,
+  parts: { server: ServerFace; log: Log; version: string; drainTimeoutMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { team, executor, maxParallelJobs, graceMs, logLimitBytes } = config;
+  const { version, drainTimeoutMs } = parts;
+  const observe = (event: QueueEvent) => {
+    parts.server.observe(event);
+    parts.log(describeQueueEvent(event));
+  };
+  const options = {
+    version,
+    title: team.workerName,
+    labels: team.workerLabels,
+    executor: executor ?? "docker",
+    slots: maxParallelJobs,
+    graceMs,
+    logLimitBytes,
+    drainTimeoutMs,
+    handOver: new AbortController().signal,
+    observe,
+  };
+  return workQueue(app, options, signal);
+}
+
+/** Says where it serves, warns where others reach it, and shows the first token there is. */
+async function announce(
+  { url }: ServerFace,
+  app: App,
+  { team }: Config,
+  { log, output, version, hasWorker }: { log: Log; output: Output; version: string; hasWorker: boolean },
+): Promise<void> {
+  const { kind, location } = await (await app.store()).describe();
+  log({
+    level: "info",
+    event: "server.started",
+    text: `cicd ${version} serves at ${url}${hasWorker ? "" : ", without a worker"}; database: ${location}`,
+    fields: { version, url, database: kind, worker: hasWorker ? "yes" : "no" },
+  });
+  if (!/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(team.listen.host)) {
+    log({
+      level: "warn",
+      event: "server.reachable",
+      text: `${team.listen.host} is reachable from other hosts; put a proxy with TLS before it, and name it in CICD_PUBLIC_URL`,
+      fields: { host: team.listen.host },
+    });
+  }
+  const first = await createFirstToken(app);
+  if (first === undefined) return;
+  const { name, role, token } = first;
+  const at = new Date(app.now()).toISOString();
+  const line = output.json
+    ? JSON.stringify({ at, level: "info", event: "token.first", name, role, token })
+    : `the first token, of an administrator, shown this once: ${token}`;
+  await output.err(`${line}\n`);
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,33 @@
+import type { App } from "./app/app.ts";
+import type { DeliveryDesk } from "./app/delivery-desk.ts";
+import type { Log } from "./app/log-line.ts";
+import type { ServerFace } from "./cli/command.ts";
+import type { Config } from "./config/config.ts";
+import { Metrics } from "./server/metrics.ts";
+import { openServer } from "./server/open-server.ts";
+import { SERVER_LIMITS } from "./server/parts.ts";
+
+/** The server of `cicd serve`: it listens when this returns. Throws LISTEN_FAILED. */
+export function composeServer(
+  app: App,
+  { team, executor }: Config,
+  options: { version: string; hasWorker: boolean; deliveries: DeliveryDesk; log: Log },
+): ServerFace {
+  const metrics = new Metrics(app);
+  const server = openServer({
+    app,
+    ...options,
+    executor: executor ?? "docker",
+    listen: team.listen,
+    publicUrl: team.publicUrl,
+    allowedHosts: team.allowedHosts,
+    metrics,
+    limits: SERVER_LIMITS,
+  });
+  return {
+    url: server.url,
+    drain: () => server.drain(),
+    observe: (event) => metrics.observe(event),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
