@@ -2,19 +2,19 @@ import * as v from "valibot";
 import { PROBLEM, PROBLEM_MEDIA_TYPE } from "../api/problem.ts";
 import type { CheckedFile } from "../app/check-pipelines.ts";
 import { CicdError } from "../errors/cicd-error.ts";
-import type { ERROR_CODES, ErrorCode } from "../errors/codes.ts";
+import type { ErrorCode } from "../errors/codes.ts";
 
 const MAX_PROBLEM_BYTES = 64 * 1024 * 1024;
+const TOKEN_HINT = "put a token of that server into CICD_TOKEN, or `token` of the settings file";
 const NO_SERVER_HINT = "check the address (--server, CICD_SERVER) and what stands between here and there";
 
-/** An error of a server's own, with the pipeline files that it found invalid. */
+/** A failed answer, with the pipeline files that the server found invalid. */
 export class ServerProblem extends CicdError {
   constructor(
     code: ErrorCode,
     message: string,
     options: { hint?: string },
     readonly files: CheckedFile[],
-    /** The answer's status: 503 means that it may be different soon. */
     readonly status: number,
   ) {
     super(code, message, options);
@@ -30,14 +30,14 @@ export async function readProblem(response: Response, address: string): Promise<
   const said = `the server at ${address} answered with status ${status}`;
   if (!isOfType(response, PROBLEM_MEDIA_TYPE)) {
     await response.body?.cancel();
-    return new CicdError("SERVER_FAILED", `${said}, which is no answer of a cicd server`, {
-      hint: NO_SERVER_HINT,
-    });
+    const message = `${said}, which is no answer of a cicd server`;
+    return new ServerProblem("SERVER_FAILED", message, { hint: NO_SERVER_HINT }, [], status);
   }
   const problem = v.safeParse(PROBLEM, await readJson(response, address, MAX_PROBLEM_BYTES));
   if (!problem.success) return oddAnswer(address, v.summarize(problem.issues));
   const { code, detail, hint, files } = problem.output;
-  const options = hint === null ? {} : { hint };
+  const wayOn = code === "UNAUTHORIZED" ? TOKEN_HINT : hint;
+  const options = wayOn === null ? {} : { hint: wayOn };
   return new ServerProblem(code, detail, options, (files as CheckedFile[] | undefined) ?? [], status);
 }
 
@@ -95,9 +95,12 @@ async function readJson(response: Response, address: string, maxBytes = Infinity
   }
 }
 
-/** Codes of a server that cannot be reached or is not ready for now. */
+/** Of a server that is not ready, or of a proxy before one that restarts. */
+const PASSING_STATUSES = [502, 503, 504];
+
+/** The server cannot be reached, or does not answer for now. */
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof CicdError)) return false;
-  if (error instanceof ServerProblem) return error.status === 503;
-  return error.code === ("SERVER_UNREACHABLE" satisfies keyof typeof ERROR_CODES);
+  if (error instanceof ServerProblem) return PASSING_STATUSES.includes(error.status);
+  return error.code === "SERVER_UNREACHABLE";
 }

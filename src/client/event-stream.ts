@@ -29,7 +29,10 @@ export async function* followStream(
   let { lastId } = request;
   while (!signal.aborted) {
     let failure: unknown;
-    const alive = () => patience.reset();
+    let wasAlive = false;
+    const alive = () => {
+      wasAlive = true;
+    };
     try {
       const headers = { accept: EVENT_STREAM, ...(lastId === undefined ? {} : { "last-event-id": lastId }) };
       const response = await client.openOnce(route, { params, query, headers }, signal);
@@ -39,23 +42,23 @@ export async function* followStream(
         yield message;
       }
       failure = client.unreachable("the connection was closed");
-      patience.reset();
     } catch (error) {
       if (signal.aborted) return;
       if (!client.hasAnswered || !isPassing(error)) throw error;
       client.noteAway();
       failure = error;
     }
+    if (wasAlive) patience.reset();
     const isToGoOn = await patience.wait(signal).catch(() => true);
     if (!isToGoOn) throw failure;
   }
 }
 
-/** The messages of one connection. `onBytes`: something came, if only to show that it lives. */
+/** The messages of one connection. `onLife`: one came, or a comment that shows that the server is there. */
 async function* readMessages(
   client: ApiClient,
   response: Response,
-  onBytes: () => void,
+  onLife: () => void,
   signal: AbortSignal,
 ): AsyncGenerator<EventSourceMessage> {
   if (!isOfType(response, EVENT_STREAM) || response.body === null) {
@@ -63,14 +66,17 @@ async function* readMessages(
     throw oddAnswer(client.address, "it is no event stream");
   }
   const messages: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (message) => messages.push(message) });
+  const onEvent = (message: EventSourceMessage) => {
+    onLife();
+    messages.push(message);
+  };
+  const parser = createParser({ onEvent, onComment: onLife });
   const decoder = new TextDecoder();
   const reader = response.body.getReader();
   try {
     for (;;) {
       const { value, done } = await withinSilence(client, reader.read(), signal);
       if (done) return;
-      onBytes();
       parser.feed(decoder.decode(value, { stream: true }));
       yield* messages.splice(0);
     }
