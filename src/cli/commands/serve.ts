@@ -29,8 +29,7 @@ export default defineCicdCommand({
     drain: {
       kind: "string",
       value: "DURATION",
-      summary:
-        "how long the first SIGTERM waits for running jobs before it hands them over (default: not at all)",
+      summary: "how long the first SIGTERM waits for running jobs (default: not at all)",
     },
   },
   details: `Serves the API, queues runs, fires triggers and schedules, and runs jobs. Without --database all is kept in an
