@@ -58,6 +58,13 @@ export class Fleet implements AsyncDisposable {
     return this.start(["worker", ...settings, ...args], database);
   }
 
+  /** Starts `cicd serve` at any free port, its worker under this name. */
+  server(name: string, options: { jobs?: number } = {}): Member {
+    const { jobs = 4 } = options;
+    const settings = ["--json", "--executor", "shell", "--name", name, "--jobs", String(jobs)];
+    return this.start(["serve", "--listen", "127.0.0.1:0", ...settings]);
+  }
+
   start(args: string[], database = this.database.url): Member {
     const child = Bun.spawn([this.#binary, ...args], {
       cwd: this.#directory,

@@ -1,9 +1,10 @@
-import { describeQueueEvent, type LogLine } from "../../app/describe-queue-event.ts";
+import { describeQueueEvent } from "../../app/describe-queue-event.ts";
+import type { QueueEvent } from "../../app/queue-event.ts";
 import { workQueue } from "../../app/work-queue.ts";
 import { toDuration } from "../../config/settings.ts";
 import { defineCicdCommand } from "../command.ts";
 import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
-import type { Output } from "../output.ts";
+import { writeLogLines } from "../write-log-lines.ts";
 
 const LONGEST_DRAIN_MS = 24 * 3_600_000;
 
@@ -44,17 +45,9 @@ of the same name on this host takes them up again.`,
         drain === undefined ? null : toDuration({ text: drain, origin: "--drain-timeout" }, LONGEST_DRAIN_MS),
       handOver: handOver.signal,
     } as const;
-    const observe = (event: Parameters<typeof describeQueueEvent>[0]) =>
-      write(output, describeQueueEvent(event), app.now());
+    const log = writeLogLines(output, app.now);
+    const observe = (event: QueueEvent) => log(describeQueueEvent(event));
     await workQueue(app, { ...options, observe }, interrupts.signal);
     return undefined;
   },
 });
-
-/** On stderr: with `--json` one object per line, else a line for people. */
-function write(output: Output, { level, event, text, fields }: LogLine, now: number): void {
-  if (output.quiet && level === "info") return;
-  const at = new Date(now).toISOString();
-  const line = output.json ? JSON.stringify({ at, level, event, text, ...fields }) : `${at} ${level} ${text}`;
-  void output.err(`${line}\n`);
-}
