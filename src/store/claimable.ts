@@ -1,9 +1,7 @@
-/** Which rows of `jobs JOIN runs` may be claimed, but for the scope; and the order in which they are. The same in SQLite and PostgreSQL. */
-export const IS_CLAIMABLE = `jobs.state = 'pending'
-  AND runs.cancel_requested_at IS NULL AND runs.stop_requested_at IS NULL
-  AND (runs.after_run IS NULL OR NOT EXISTS (
-    SELECT 1 FROM runs AS earlier
-    WHERE earlier.id = runs.after_run AND earlier.status IN ('pending', 'running', 'canceling')))`;
+/** Which runs' waiting jobs may be claimed, as far as that is not the scope's. The same in SQLite and PostgreSQL. */
+export const MAY_START = `runs.cancel_requested_at IS NULL AND runs.stop_requested_at IS NULL
+  AND ((SELECT earlier.status FROM runs AS earlier WHERE earlier.id = runs.after_run)
+    IN ('pending', 'running', 'canceling')) IS NOT TRUE`;
 
 export const QUEUE_ORDER = "jobs.queued_at, jobs.run_id, jobs.position";
 

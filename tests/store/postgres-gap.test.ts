@@ -65,7 +65,7 @@ test("what was written without an answer is written once", async () => {
   {
     await using store = await openPostgresStore({ url });
     await store.createRun(newRun("a", planOf([plannedJob("x"), plannedJob("y")])));
-    const lease = (await unheard(url, COMMIT, (deaf) => claim(deaf)))!;
+    const lease = (await unheard(url, "the worker", (deaf) => claim(deaf, { worker: "the worker" })))!;
     expect((await detail(store, "a")).attempts).toHaveLength(1);
     expect((await job(store, "a", "x")).state).toBe("assigned");
     const start = { type: "start", lease, containerName: "box" } as const;

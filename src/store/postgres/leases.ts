@@ -1,109 +1,11 @@
-import { newAttempt } from "../../run/new-rows.ts";
-import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
-import type { ClaimScope, LeaseState } from "../../run/store.ts";
-import { assignedEvent } from "../../run/transitions.ts";
-import { IS_CLAIMABLE, QUEUE_ORDER, tagsText } from "../claimable.ts";
-import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
+import type { AttemptRecord, Lease, RunRecord } from "../../run/records.ts";
+import type { LeaseState } from "../../run/store.ts";
+import { ATTEMPT_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { StaleRows } from "../stale-rows.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
-import { insertEvents } from "./run-rows.ts";
-
-export interface Claim {
-  worker: string;
-  token: string;
-  leaseMs: number;
-  scope: ClaimScope;
-}
-
-/** What a claim changed, for the cache: the run's new version, the job and its new attempt. */
-export interface Claimed {
-  lease: Lease;
-  version: number;
-  job: JobRecord;
-  attempt: AttemptRecord;
-}
 
 /** Everything that changes a run's rows, but for leases and logs, takes this lock first, and only one: no deadlocks. */
 const RUN_LOCK = "FOR NO KEY UPDATE OF runs";
-
-/**
- * Inside a transaction. Jobs of runs that somebody else is changing just now are passed over; where there are only such
- * jobs, the run of the first is waited for.
- */
-export async function claimJob(db: Session, claim: Claim): Promise<Claimed | undefined> {
-  const job = (await firstFree(db, claim.scope)) ?? (await firstAfterWaiting(db, claim.scope));
-  if (job === undefined) return undefined;
-  const [, version] = await Promise.all([
-    db.runGuarded(
-      1,
-      "UPDATE jobs SET state = 'assigned', attempt = $3 WHERE id = $1 AND state = 'pending' AND attempt = $2",
-      ...[job.id, job.attempt, job.attempt + 1],
-    ),
-    raiseVersion(db, job.runId),
-  ]);
-  return assign(db, claim, job, version);
-}
-
-/** What an earlier call of the same claim, of which no answer came, has got: tokens are never used twice. */
-export function findLease(db: Session, claim: Claim): Promise<Lease | undefined> {
-  return db.get<Lease>(
-    `SELECT ${LEASE_COLUMNS} FROM attempts WHERE outcome IS NULL AND worker = $1 AND lease_token = $2`,
-    ...[claim.worker, claim.token],
-  );
-}
-
-async function assign(db: Session, claim: Claim, job: JobRecord, version: number): Promise<Claimed> {
-  const number = job.attempt + 1;
-  const now = await readNow(db);
-  const attempt = newAttempt(job, number, claim, now);
-  const lease = { runId: job.runId, jobId: job.id, attempt: number, token: claim.token };
-  await Promise.all([
-    insertAttempt(db, attempt),
-    insertEvents(db, [assignedEvent(lease, job.name, claim.worker, now)]),
-  ]);
-  return { lease, version, job: { ...job, state: "assigned", attempt: number }, attempt };
-}
-
-async function firstFree(db: Session, scope: ClaimScope): Promise<JobRecord | undefined> {
-  const { from, values } = claimable(scope);
-  return db.get<JobRecord>(
-    `SELECT ${JOB_COLUMNS} ${from} LIMIT 1 FOR NO KEY UPDATE OF runs, jobs SKIP LOCKED`,
-    ...values,
-  );
-}
-
-/** Throws StaleRows where the run, once locked, has no such job any more. */
-async function firstAfterWaiting(db: Session, scope: ClaimScope): Promise<JobRecord | undefined> {
-  const { from, values } = claimable(scope);
-  const seen = await db.get<{ runId: string }>(`SELECT jobs.run_id AS "runId" ${from} LIMIT 1`, ...values);
-  if (seen === undefined) return undefined;
-  await db.run(`SELECT 1 FROM runs WHERE id = $1 ${RUN_LOCK}`, seen.runId);
-  const inRun = claimable({ kind: "runs", runIds: [seen.runId] });
-  const job = await db.get<JobRecord>(`SELECT ${JOB_COLUMNS} ${inRun.from} LIMIT 1`, ...inRun.values);
-  if (job === undefined) throw new StaleRows("the job was claimed by somebody else");
-  return job;
-}
-
-function claimable(scope: ClaimScope): { from: string; values: string[] } {
-  const { inScope, values } = conditionOf(scope);
-  return {
-    from: `FROM jobs JOIN runs ON runs.id = jobs.run_id WHERE ${IS_CLAIMABLE} AND ${inScope} ORDER BY ${QUEUE_ORDER}`,
-    values,
-  };
-}
-
-function conditionOf(scope: ClaimScope): { inScope: string; values: string[] } {
-  if (scope.kind === "runs")
-    return {
-      inScope: "runs.id IN (SELECT json_array_elements_text($1::text::json))",
-      values: [JSON.stringify(scope.runIds)],
-    };
-  return {
-    inScope: `runs.mode = 'queue' AND runs.executor IN (SELECT json_array_elements_text($1::text::json))
-      AND (jobs.tags = '[]' OR jobs.tags::jsonb <@ $2::text::jsonb)`,
-    values: [JSON.stringify(scope.executors), tagsText(scope.labels)],
-  };
-}
 
 /** Waits for the run's lock, and returns its version then; undefined: there is no such run. */
 export async function lockRun(db: Session, runId: string): Promise<number | undefined> {
@@ -184,13 +86,4 @@ export async function isLeaseLive(db: Session, lease: Lease): Promise<boolean> {
     ...[lease.jobId, lease.attempt, lease.token],
   );
   return row !== undefined;
-}
-
-function insertAttempt(db: Session, attempt: AttemptRecord): Promise<number> {
-  return db.run(
-    `INSERT INTO attempts (job_id, run_id, number, worker, lease_token, lease_until, assigned_at, log_bytes)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, 0)`,
-    ...[attempt.jobId, attempt.runId, attempt.number, attempt.worker, attempt.leaseToken],
-    ...[attempt.leaseUntil, attempt.assignedAt],
-  );
 }

@@ -45,6 +45,8 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
         application_name: "cicd",
         lock_timeout: 10_000,
         idle_in_transaction_session_timeout: 20_000,
+        // Where the planner knows nothing of the tables yet, it would collect and sort what an index has in order.
+        enable_bitmapscan: "off",
       },
       ...more,
     });

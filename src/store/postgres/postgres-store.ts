@@ -6,6 +6,7 @@ import { applyCommand } from "../../run/transitions.ts";
 import { changesNothing, FIRST_VERSION, refreshLease, StateCache } from "../state-cache.ts";
 import { PlanCache, StoredPlan } from "../stored-plan.ts";
 import type { ChangeFeed } from "./change-feed.ts";
+import { type Claim, claimJob, findLease } from "./claim.ts";
 import { createRun } from "./create-run.ts";
 import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
 import * as leases from "./leases.ts";
@@ -128,10 +129,10 @@ export class PostgresStore implements Store {
     return this.#view(referencedArtifacts);
   }
 
-  async claimJob(claim: leases.Claim): Promise<Lease | undefined> {
-    const claimed = await this.#db.write(async (session, isRepeated) => {
-      const held = isRepeated ? await leases.findLease(session, claim) : undefined;
-      return held ?? leases.claimJob(session, claim);
+  async claimJob(claim: Claim): Promise<Lease | undefined> {
+    const claimed = await this.#db.writeOne(async (session, isRepeated) => {
+      const held = isRepeated ? await findLease(session, claim) : undefined;
+      return held ?? claimJob(session, claim);
     }, "any");
     if (claimed === undefined) return undefined;
     if ("token" in claimed) return claimed;

@@ -2,7 +2,7 @@ import { newAttempt } from "../../run/new-rows.ts";
 import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { ClaimScope, LeaseState } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
-import { IS_CLAIMABLE, QUEUE_ORDER, tagsText } from "../claimable.ts";
+import { MAY_START, QUEUE_ORDER, tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { insertEvents, jobRecord } from "./run-rows.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
@@ -29,7 +29,7 @@ export function findClaimable(db: SqliteConnection, scope: ClaimScope): JobRecor
   const { inScope, values } = conditionOf(scope);
   const row = db.get<JobRow>(
     `SELECT ${JOB_COLUMNS} FROM jobs JOIN runs ON runs.id = jobs.run_id
-     WHERE ${IS_CLAIMABLE} AND ${inScope} ORDER BY ${QUEUE_ORDER} LIMIT 1`,
+     WHERE jobs.state = 'pending' AND ${MAY_START} AND ${inScope} ORDER BY ${QUEUE_ORDER} LIMIT 1`,
     ...values,
   );
   return row && jobRecord(row);

@@ -6,3 +6,6 @@ ALTER TABLE runs ADD COLUMN after_run text COLLATE "C";
 ALTER TABLE jobs ADD COLUMN tags text NOT NULL DEFAULT '[]';
 
 CREATE UNIQUE INDEX runs_of_delivery ON runs (pipeline_id, delivery) WHERE delivery IS NOT NULL;
+
+-- The first waiting job of a run.
+CREATE INDEX jobs_waiting_of_run ON jobs (run_id, queued_at, position) WHERE state = 'pending';
