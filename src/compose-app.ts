@@ -2,12 +2,14 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { App, ExecutorKind } from "./app/app.ts";
 import { composeUpkeep, dockerConnection } from "./compose-upkeep.ts";
+import { composeWorkspace } from "./compose-workspace.ts";
 import type { Config } from "./config/config.ts";
 import { instanceOf } from "./config/instance.ts";
 import { localFiles } from "./config/local-files.ts";
 import { isOwnerAlive, readOwner } from "./config/process-owner.ts";
 import { makeStateDir } from "./config/state-dir.ts";
 import { CicdError } from "./errors/cicd-error.ts";
+import { once } from "./once.ts";
 import type { Executor } from "./run/executor.ts";
 import type { Registry } from "./run/registry.ts";
 import type { Store } from "./run/store.ts";
@@ -25,13 +27,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
     const instance = instanceOf(config.stateDir, config.database);
     return { instance, owner: readOwner(config.stateDir) };
   });
-  const state = once(async () => {
-    makeStateDir(config.stateDir);
-    const { openStateDirectory } = await import("./workspace/state-directory.ts");
-    return openStateDirectory(config.stateDir);
-  });
-  const git = once(async () => (await import("./workspace/git.ts")).createGit(variables));
-  const layers = once(async () => (await import("./workspace/layers.ts")).createLayerStore(await state()));
+  const { git, state, shared, ...workspace } = composeWorkspace(config, variables, purpose);
   const openExecutor = async (kind: ExecutorKind): Promise<Executor> => {
     makeStateDir(config.stateDir);
     return kind === "docker"
@@ -46,23 +42,10 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
   return {
     store,
     registry: store,
-    sources: once(async () => {
-      const { createSourceOpener } = await import("./workspace/source.ts");
-      const guard = purpose === "serve" ? { allowed: config.team.allowedRepositories } : undefined;
-      const { hostName } = config;
-      return createSourceOpener(await git(), await state(), {
-        hostName,
-        ...(guard === undefined ? {} : { guard }),
-      });
-    }),
-    layers,
-    transfer: once(async () => {
-      const { createTreeTransfer } = await import("./workspace/tree-transfer.ts");
-      return createTreeTransfer(await git(), await state());
-    }),
+    ...workspace,
     executor: (kind) => executors[kind](),
     files: localFiles,
-    upkeep: composeUpkeep(config, { git, state, instance: () => identity().instance }),
+    upkeep: composeUpkeep(config, { git, state, shared, instance: () => identity().instance }),
     get identity() {
       return identity();
     },
@@ -132,14 +115,6 @@ class Parts implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const part of this.opened.reverse()) await part[Symbol.asyncDispose]();
   }
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }
 
 const RANDOM_LENGTH = 16;

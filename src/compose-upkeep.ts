@@ -5,12 +5,18 @@ import type { Config } from "./config/config.ts";
 import { isOpenToOthers, makeStateDir } from "./config/state-dir.ts";
 import type { DockerConnection } from "./executor/docker/connection.ts";
 import type { Git } from "./workspace/git.ts";
+import type { SharedStore } from "./workspace/shared-store.ts";
 import type { StateDirectory } from "./workspace/state-directory.ts";
 
 /** The parts of `doctor` and `gc` that look at the host. */
 export function composeUpkeep(
   config: Config,
-  parts: { git: () => Promise<Git>; state: () => Promise<StateDirectory>; instance: () => string },
+  parts: {
+    git: () => Promise<Git>;
+    state: () => Promise<StateDirectory>;
+    shared: () => Promise<SharedStore | undefined>;
+    instance: () => string;
+  },
 ): Upkeep {
   return {
     async askGit() {
@@ -38,8 +44,18 @@ export function composeUpkeep(
       return own.dev === shared.dev ? [state] : [state, await askDisk(database.path)];
     },
     async collectGarbage(kept, options, signal) {
-      const { collectGarbage } = await import("./workspace/collect-garbage.ts");
-      return collectGarbage(await parts.state(), kept, { ...options, now: Date.now() }, signal);
+      const [{ collectGarbage }, { collectShared }] = await Promise.all([
+        import("./workspace/collect-garbage.ts"),
+        import("./workspace/collect-shared.ts"),
+      ]);
+      const now = Date.now();
+      const host = { git: await parts.git(), state: await parts.state() };
+      const here = await collectGarbage(host, kept, { ...options, now }, signal);
+      // Of several hosts' files only the database that they share knows which are wanted.
+      const shared = config.database.kind === "postgres" ? await parts.shared() : undefined;
+      if (shared === undefined) return here;
+      const there = await collectShared(shared, kept, { ...options, now }, signal);
+      return { ...here, shared: there.count, bytes: here.bytes + there.bytes };
     },
   };
 }

@@ -7,7 +7,10 @@ export interface Upkeep {
   askStateDirectory(): Promise<StateDirectoryFacts>;
   /** The file system of the state directory and, where it is another one, that of the database's file. */
   askDisks(): Promise<DiskFacts[]>;
-  /** Removes (or counts) snapshots, layers, blobs and clones that nothing kept refers to. */
+  /**
+   * Removes (or counts) snapshots, layers, blobs and clones that nothing kept refers to, here and, where this host has the
+   * team's database, in the shared store.
+   */
   collectGarbage(
     kept: KeptArtifacts,
     options: { olderThanMs: number; dryRun: boolean },
@@ -52,6 +55,10 @@ export interface CollectedGarbage {
   blobs: number;
   clones: number;
   objects: number;
+  /** Packs of what was received from other hosts. */
+  received: number;
+  /** Snapshots and layers in the shared store. */
+  shared: number;
   temporary: number;
   bytes: number;
 }

@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
+import { collectReceived } from "./collect-received.ts";
 import { measureUsage } from "./disk-usage.ts";
 import { lockFile } from "./file-lock.ts";
+import type { Git } from "./git.ts";
 import { hasErrno, ioError } from "./io-error.ts";
 import { NAME_LENGTH, type StateDirectory } from "./state-directory.ts";
 
@@ -30,6 +32,9 @@ export interface Garbage {
   blobs: number;
   clones: number;
   objects: number;
+  received: number;
+  /** In the shared store; see `collectShared`. */
+  shared: number;
   temporary: number;
   bytes: number;
 }
@@ -44,13 +49,13 @@ const LOCK_WAIT_MS = 200;
  * a content that is wanted again is written again. Throws PERMISSION_DENIED, IO_FAILED.
  */
 export async function collectGarbage(
-  state: StateDirectory,
+  { git, state }: { git: Git; state: StateDirectory },
   references: References,
   options: GarbageOptions,
   signal: AbortSignal,
 ): Promise<Garbage> {
   try {
-    return await new Collector(state, options, signal).collect(references);
+    return await new Collector(git, state, options, signal).collect(references);
   } catch (error) {
     throw ioError(error, "collecting garbage");
   }
@@ -62,6 +67,7 @@ class Collector {
   private readonly freedNames = new Map<number, number>();
 
   constructor(
+    private readonly git: Git,
     private readonly state: StateDirectory,
     private readonly options: GarbageOptions,
     private readonly signal: AbortSignal,
@@ -81,6 +87,8 @@ class Collector {
       blobs: await this.sweepBlobs(references.blobs),
       clones: await this.sweepClones(),
       objects: await this.sweepObjects(),
+      received: await this.sweepReceived(references.trees),
+      shared: 0,
       bytes: this.bytes,
     };
   }
@@ -151,6 +159,12 @@ class Collector {
         count += (await this.sweep(join(path, fan), new Set(), this.options.olderThanMs)).length;
       }
     }
+    return count;
+  }
+
+  private async sweepReceived(trees: ReadonlySet<string>): Promise<number> {
+    const { count, bytes } = await collectReceived(this.git, this.state, trees, this.options, this.signal);
+    this.bytes += bytes;
     return count;
   }
 

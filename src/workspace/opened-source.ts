@@ -1,6 +1,7 @@
 import type { RunSource } from "../run/records.ts";
 import type { Source } from "../run/workspace.ts";
 import type { Git } from "./git.ts";
+import type { SharedTrees } from "./shared-trees.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import type { TreeObjects } from "./tree-objects.ts";
@@ -16,8 +17,14 @@ export interface Opened {
 
 const OBJECTS = new WeakMap<Source, TreeObjects>();
 
-/** `signal` ends what reads the tree. */
-export function toSource(git: Git, state: StateDirectory, opened: Opened, signal: AbortSignal): Source {
+/** `signal` ends what reads the tree. With `shared`, other hosts find the snapshot there as soon as it is taken. */
+export function toSource(
+  git: Git,
+  state: StateDirectory,
+  opened: Opened,
+  shared: SharedTrees | undefined,
+  signal: AbortSignal,
+): Source {
   const { source, rootDir, warnings, objects } = opened;
   const reader = new TreeReader(git, state, objects);
   const made: Source = {
@@ -28,6 +35,7 @@ export function toSource(git: Git, state: StateDirectory, opened: Opened, signal
     listFiles: (prefix) => reader.listFiles(prefix, signal),
     async takeSnapshot(snapshotSignal) {
       await takeSnapshot(git, state, { objects, repoKey: source.repo.key }, snapshotSignal);
+      await shared?.publish(objects, snapshotSignal);
     },
   };
   OBJECTS.set(made, objects);

@@ -12,6 +12,7 @@ import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
 import { restoreSnapshot } from "./restore-snapshot.ts";
 import { type Commit, readCommit, resolveBranch, resolveRevision } from "./revision.ts";
 import { findSharedRepo } from "./shared-repo.ts";
+import type { SharedTrees } from "./shared-trees.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { privateObjects } from "./tree-objects.ts";
 import { hashWorkingTree } from "./working-tree.ts";
@@ -21,14 +22,16 @@ export interface OpenerOptions {
   hostName: string;
   /** On a server: what it may be told to clone. Undefined: everything a person may name. */
   guard?: RemoteGuard;
+  /** Snapshots that are taken reach other hosts by it, and are restored from it. */
+  shared?: SharedTrees;
 }
 
 /** Opens working trees, commits and URLs with `git`, keeping what it needs in `state`. */
 export function createSourceOpener(git: Git, state: StateDirectory, options: OpenerOptions): SourceOpener {
-  const { guard, hostName } = options;
+  const { guard, hostName, shared } = options;
   return {
-    open: (request, signal) => openSource(git, state, request, guard, signal),
-    restoreSnapshot: (source, signal) => restoreSnapshot(git, state, source, guard, signal),
+    open: (request, signal) => openSource(git, state, request, options, signal),
+    restoreSnapshot: (source, signal) => restoreSnapshot(git, state, source, { guard, shared }, signal),
     async repoKey(repo, signal) {
       if (looksLikeUrl(repo)) return parseRepositoryUrl(repo).key;
       return keyOf(await findRepository(git, repo, signal));
@@ -49,10 +52,10 @@ async function openSource(
   git: Git,
   state: StateDirectory,
   request: SourceRequest,
-  guard: RemoteGuard | undefined,
+  { guard, shared }: OpenerOptions,
   signal: AbortSignal,
 ): Promise<Source> {
-  return toSource(git, state, await openRequest(git, state, request, guard, signal), signal);
+  return toSource(git, state, await openRequest(git, state, request, guard, signal), shared, signal);
 }
 
 async function openRequest(

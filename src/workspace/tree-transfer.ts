@@ -14,6 +14,7 @@ import {
   receivePack,
   type TransferLimits,
 } from "./received-objects.ts";
+import type { SharedTrees } from "./shared-trees.ts";
 import { splitRecords } from "./split-records.ts";
 import { markUsed, openTemporaryDirectory, type StateDirectory } from "./state-directory.ts";
 import { checkTree, listTreeEntries } from "./tree-listing.ts";
@@ -23,7 +24,7 @@ import { bareEnvironment, type TreeObjects } from "./tree-objects.ts";
 export function createTreeTransfer(
   git: Git,
   state: StateDirectory,
-  limits: TransferLimits = DEFAULT_TRANSFER_LIMITS,
+  { limits = DEFAULT_TRANSFER_LIMITS, shared }: { limits?: TransferLimits; shared?: SharedTrees } = {},
 ): TreeTransfer {
   return {
     async listObjects(source, signal) {
@@ -36,7 +37,7 @@ export function createTreeTransfer(
     findMissing: (ids, signal) => findMissing(git, state, ids, signal),
     receivePack: (pack, { maxBytes }, signal) =>
       receivePack(git, state, pack, { ...limits, maxBytes }, signal),
-    openReceived: (described, signal) => openReceived(git, state, described, limits, signal),
+    openReceived: (described, signal) => openReceived(git, state, described, { limits, shared }, signal),
   };
 }
 
@@ -105,14 +106,14 @@ async function openReceived(
   git: Git,
   state: StateDirectory,
   described: Source["source"],
-  limits: TransferLimits,
+  { limits, shared }: { limits: TransferLimits; shared: SharedTrees | undefined },
   signal: AbortSignal,
 ): Promise<Source> {
   const directory = await openReceivedDirectory(state, checkId(described.tree));
   const objects = { tree: described.tree, directories: [directory] };
   await checkTree(git, state, objects, limits, signal);
   await markOpened(state, described.tree);
-  return toSource(git, state, { source: described, rootDir: null, warnings: [], objects }, signal);
+  return toSource(git, state, { source: described, rootDir: null, warnings: [], objects }, shared, signal);
 }
 
 async function openReceivedDirectory(state: StateDirectory, id: string): Promise<string> {

@@ -15,6 +15,8 @@ const NOTHING: CollectedGarbage = {
   blobs: 0,
   clones: 0,
   objects: 0,
+  received: 0,
+  shared: 0,
   temporary: 0,
   bytes: 0,
 };
@@ -39,6 +41,7 @@ export class AppFixture {
       repoKey: async () => "/repo",
       sharedRepo: async () => ({ key: "host/repo", name: "repo" }),
       ignoredFiles: async () => [],
+      changedFiles: async () => undefined,
       restoreSnapshot: async () => {
         if (this.isSnapshotGone) throw new CicdError("SNAPSHOT_GONE", "gone");
       },

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { TreeTransfer } from "../../src/run/workspace.ts";
 import { collectGarbage } from "../../src/workspace/collect-garbage.ts";
 import { lockFile } from "../../src/workspace/file-lock.ts";
 import { createLayerStore } from "../../src/workspace/layers.ts";
 import { snapshotPathOf } from "../../src/workspace/state-directory.ts";
+import { createTreeTransfer } from "../../src/workspace/tree-transfer.ts";
 import { codeOf, type Fixture, listTree, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -15,6 +17,8 @@ const NOTHING = {
   blobs: 0,
   clones: 0,
   objects: 0,
+  received: 0,
+  shared: 0,
   temporary: 0,
   bytes: 0,
 };
@@ -49,7 +53,7 @@ function collect(
   const references = { trees: new Set(kept.trees), layers: new Set(kept.layers), blobs: new Set(kept.blobs) };
   const now = options.now ?? Date.now() + 8 * DAY_MS;
   return collectGarbage(
-    fixture.state,
+    fixture,
     references,
     { olderThanMs: 7 * DAY_MS, now, dryRun: options.dryRun ?? false },
     never,
@@ -87,7 +91,9 @@ test("what is old and unreferenced goes, what is referenced stays, and the bytes
   expect(readdirSync(fixture.state.snapshots)).toEqual([kept.slice(0, 24)]);
   expect(readdirSync(fixture.state.layers)).toEqual([keptLayer.layer]);
   const layers = createLayerStore(fixture.state);
-  expect(await new Response(await layers.readArtifact(keptLayer.layer, keptLayer.blobs[0]!)).text()).toBe("shared");
+  expect(await new Response(await layers.readArtifact(keptLayer.layer, keptLayer.blobs[0]!)).text()).toBe(
+    "shared",
+  );
   expect(goneLayer.blobs).toHaveLength(2);
 });
 
@@ -118,7 +124,7 @@ test("a recorded run's snapshot is restored from the commit, or the objects kept
   await dirty.takeSnapshot(never);
   const remote = await fixture.sources.open({ repo: `file://${repo}` }, never);
   await collectGarbage(
-    fixture.state,
+    fixture,
     { trees: new Set(), layers: new Set(), blobs: new Set() },
     { olderThanMs: 0, now: Date.now() + 1000, dryRun: false },
     never,
@@ -146,7 +152,7 @@ test("leftovers of a crash go after an hour, whatever the age asked for", async 
   writeFileSync(join(leftover, "tree/a"), "half");
   const collectAged = (minutes: number) =>
     collectGarbage(
-      fixture.state,
+      fixture,
       { trees: new Set(), layers: new Set(), blobs: new Set() },
       { olderThanMs: 0, now: Date.now() + minutes * 60_000, dryRun: false },
       never,
@@ -165,7 +171,9 @@ test("a layer that is being built keeps its blobs", async () => {
   const { layer, artifacts } = await sink.commit();
   expect(layer).not.toBeNull();
   expect(
-    await new Response(await createLayerStore(fixture.state).readArtifact(layer!, artifacts[0]!.sha256)).text(),
+    await new Response(
+      await createLayerStore(fixture.state).readArtifact(layer!, artifacts[0]!.sha256),
+    ).text(),
   ).toBe("a");
 });
 
@@ -200,4 +208,44 @@ test("a lock is held by one at a time, and taken over from the dead and the sile
   utimesSync(path, 1000, 1000);
   await (await lockFile(path, never))[Symbol.asyncDispose]();
   expect(readdirSync(fixture.root).filter((name) => name.startsWith("lock"))).toEqual([]);
+});
+
+/** Uploads the repository as it is, and returns the tree. */
+async function upload(repo: string, transfer: TreeTransfer): Promise<string> {
+  const source = await fixture.sources.open({ repo }, never);
+  const ids = await transfer.findMissing(await transfer.listObjects(source, never), never);
+  await transfer.receivePack(transfer.writePack(source, ids, never), { maxBytes: 1e6 }, never);
+  return source.source.tree;
+}
+
+test("of what was received, the trees of kept runs and what is younger than a day stay", async () => {
+  const transfer = createTreeTransfer(fixture.git, fixture.state);
+  const repo = await makeRepository(join(fixture.root, "web"), { same: "same", a: "1" });
+  const first = await upload(repo, transfer);
+  await writeFiles(repo, { a: "2", "d/b": "second" });
+  const second = await upload(repo, transfer);
+  await writeFiles(repo, { a: "3" });
+  const third = await upload(repo, transfer);
+  const packs = join(fixture.state.received, "sha1", "pack");
+  const countPacks = () => readdirSync(packs).filter((name) => name.endsWith(".pack")).length;
+  const soon = { now: Date.now() + DAY_MS / 2 };
+  const late = { now: Date.now() + 8 * DAY_MS };
+  expect(await collect({}, soon)).toMatchObject({ received: 0 });
+  expect(countPacks()).toBe(3);
+  expect(await collect({ trees: [second] }, { ...late, dryRun: true })).toMatchObject({ received: 3 });
+  expect(countPacks()).toBe(3);
+  expect(await collect({ trees: [second] }, late)).toMatchObject({ received: 3 });
+  expect(countPacks()).toBe(1);
+  expect(await transfer.findMissing([first, second, third], never)).toEqual([first, third]);
+  const described = { ...(await fixture.sources.open({ repo }, never)).source, tree: second };
+  const opened = await transfer.openReceived(described, never);
+  expect(await opened.readFile("d/b")).toBe("second");
+  expect(await collect({ trees: [second] }, late)).toMatchObject({ received: 0 });
+
+  await transfer.openReceived(described, never);
+  const marked = { now: Date.now() + 7 * DAY_MS - 60_000 };
+  for (const name of readdirSync(packs)) utimesSync(join(packs, name), 1000, 1000);
+  expect(await collect({}, marked)).toMatchObject({ received: 0 });
+  expect(await collect({}, late)).toMatchObject({ received: 1 });
+  expect(readdirSync(packs)).toEqual([]);
 });

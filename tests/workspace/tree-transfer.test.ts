@@ -223,7 +223,7 @@ test("what is no pack, damaged, cut off or too large leaves nothing behind", asy
 test("a small pack of huge files, and a small tree of countless ones, fill neither memory nor disk", async () => {
   const { repo, blob } = await emptyRepository();
   const limits = { ...DEFAULT_TRANSFER_LIMITS, maxUnpackedBytes: 4 * MIB, maxObjects: 5000 };
-  const narrow = createTreeTransfer(fixture.git, serverState, limits);
+  const narrow = createTreeTransfer(fixture.git, serverState, { limits });
   const packed = rawPack([{ type: "blob", content: Buffer.alloc(5 * MIB) }]);
   expect(packed.length).toBeLessThan(MIB / 10);
   expect(await receive(packed, narrow)).toBe("ARCHIVE_REFUSED");

@@ -116,5 +116,7 @@ const NOUNS = {
   blobs: "artifact files",
   clones: "clones of repositories",
   objects: "git objects of uncommitted files",
+  received: "uploads of trees",
+  shared: "snapshots and artifact layers in the shared store",
   temporary: "temporary directories",
 };
