@@ -78,6 +78,7 @@ async function repack(
     "--revs",
     "--missing=allow-any",
     "--honor-pack-keep",
+    "--non-empty",
     "--window=0",
   ];
   const input = present.map((tree) => `${tree}\n`).join("");
