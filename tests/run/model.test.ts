@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { Command } from "../../src/run/command.ts";
 import {
   type AttemptRecord,
   type JobRecord,
@@ -9,7 +10,7 @@ import {
   TERMINAL_RUN_STATUSES,
 } from "../../src/run/records.ts";
 import { hasWarnings, runStatus } from "../../src/run/status.ts";
-import type { RunDetail } from "../../src/run/store.ts";
+import type { ClaimScope, RunDetail } from "../../src/run/store.ts";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { newRun, randomPlan } from "../support/plans.ts";
 import { Random } from "../support/random.ts";
@@ -40,7 +41,7 @@ const OUTCOMES: Outcome[] = [
   outcome("canceled", null),
 ];
 
-describe("three workers, a reaper, a canceller and crashes on one run", () => {
+describe("three workers with labels, a reaper, a canceller and crashes on one run or two in a row", () => {
   test(`keep every promise in ${TRACES} random interleavings`, async () => {
     for (let seed = 1; seed <= TRACES; seed += 1) {
       try {
@@ -49,7 +50,7 @@ describe("three workers, a reaper, a canceller and crashes on one run", () => {
         throw new Error(`trace ${seed}: ${(error as Error).message}`, { cause: error });
       }
     }
-  }, 240_000);
+  }, 300_000);
 
   test("notices a store that lets a dead worker finish the next attempt", async () => {
     class Unfenced extends MemoryStore {
@@ -73,6 +74,7 @@ describe("three workers, a reaper, a canceller and crashes on one run", () => {
 
 interface ModelWorker {
   name: string;
+  labels: string[];
   held: Lease[];
   /** Leases of a former life: a zombie that wakes up. */
   stale: Lease[];
@@ -85,36 +87,81 @@ async function playTrace(
   const random = new Random(seed);
   let now = 1_000;
   const store = makeStore(() => now);
-  const run = await store.createRun(newRun("r", randomPlan(random)));
-  const workers: ModelWorker[] = ["w1", "w2", "w3"].map((name) => ({ name, held: [], stale: [] }));
-  let before = store.detailNow(run.id)!;
-  const everOver = new Set(before.jobs.filter(isOver).map(({ name }) => name));
+  const runIds = await createRuns(random, store);
+  const workers: ModelWorker[] = [
+    { name: "w1", labels: [], held: [], stale: [] },
+    { name: "w2", labels: ["gpu"], held: [], stale: [] },
+    { name: "w3", labels: ["gpu", "big"], held: [], stale: [] },
+  ];
+  const watches = runIds.map((runId) => watchRun(store, runId));
   const check = () => {
-    const after = store.detailNow(run.id)!;
-    checkStep(before, after, everOver);
-    for (const job of after.jobs) if (isOver(job)) everOver.add(job.name);
-    before = after;
+    for (const watch of watches) watch.check();
   };
+  const attempts = () => watches.flatMap(({ seen }) => seen().attempts);
   const steps = 8 + random.below(25);
   for (let step = 0; step < steps; step += 1) {
     now += random.below(8);
-    const known = before.attempts;
-    const finisher = await randomStep(random, store, run.id, workers, step);
+    const known = attempts();
+    const finisher = await randomStep(random, store, random.pick(runIds), workers, step);
     check();
-    if (finisher !== undefined) checkFinisher(finisher, known, before.attempts);
+    if (finisher !== undefined) checkFinisher(finisher, known, attempts());
   }
   await finishFairly(
     store,
-    run.id,
+    runIds,
     () => {
       now += LEASE_MS * 2;
       return now;
     },
     check,
   );
-  const { status } = before.run;
-  if (!TERMINAL_RUN_STATUSES.has(status) && status !== "manual")
-    throw new Error(`the run never ended: ${status}`);
+  for (const { seen } of watches) {
+    const { status } = seen().run;
+    if (!TERMINAL_RUN_STATUSES.has(status) && status !== "manual")
+      throw new Error(`the run never ended: ${status}`);
+  }
+}
+
+/** One run, or two of which the second comes after the first. Some jobs ask for a worker with labels. */
+async function createRuns(random: Random, store: MemoryStore): Promise<string[]> {
+  const tagged = () => {
+    const plan = randomPlan(random);
+    const jobs = plan.jobs.map((job) => ({ ...job, tags: random.pick([[], [], ["gpu"], ["gpu", "big"]]) }));
+    return { ...plan, jobs };
+  };
+  await store.createRun(newRun("r", tagged()));
+  if (!random.chance(0.3)) return ["r"];
+  await store.createRun(newRun("s", tagged(), { after: "r" }));
+  return ["r", "s"];
+}
+
+/** Compares a run with what it was at the last look. */
+function watchRun(store: MemoryStore, runId: string): { check: () => void; seen: () => RunDetail } {
+  let before = store.detailNow(runId)!;
+  const everOver = new Set(before.jobs.filter(isOver).map(({ name }) => name));
+  return {
+    check() {
+      const after = store.detailNow(runId)!;
+      checkStep(before, after, everOver);
+      for (const job of after.jobs) if (isOver(job)) everOver.add(job.name);
+      before = after;
+    },
+    seen: () => before,
+  };
+}
+
+/** Claims a job if there is one for this worker, which must be one that it may have. */
+function claimAs(store: MemoryStore, worker: { name: string; labels: string[] }, token: string) {
+  const scope: ClaimScope = { kind: "queue", executors: ["fake"], labels: worker.labels };
+  const first = store.detailNow("r")!.run.status;
+  const lease = store.claimNow({ worker: worker.name, token, leaseMs: LEASE_MS, scope });
+  if (lease === undefined) return undefined;
+  const { run, jobs } = store.detailNow(lease.runId)!;
+  const { tags } = run.plan.jobs[jobs.find(({ id }) => id === lease.jobId)!.index]!;
+  if (tags.some((tag) => !worker.labels.includes(tag))) throw new Error(`${worker.name} lacks a label`);
+  const isEarlierOver = TERMINAL_RUN_STATUSES.has(first) || first === "manual";
+  if (run.after !== null && !isEarlierOver) throw new Error(`started while the run before it was ${first}`);
+  return lease;
 }
 
 async function randomStep(
@@ -126,34 +173,27 @@ async function randomStep(
 ): Promise<Lease | undefined> {
   const worker = random.pick(workers);
   const dice = random.below(100);
+  const execute = (lease: Lease, command: Command) => store.executeNow(lease.runId, command);
   if (dice < 30) {
-    const token = `${worker.name}-${step}`;
-    const lease = store.claimNow({
-      worker: worker.name,
-      token,
-      leaseMs: LEASE_MS,
-      scope: { kind: "queue", executors: ["fake"], labels: [] },
-    });
+    const lease = claimAs(store, worker, `${worker.name}-${step}`);
     if (lease !== undefined) worker.held.push(lease);
   } else if (dice < 50) {
     const lease = worker.held.at(-1);
-    if (lease !== undefined) store.executeNow(runId, { type: "start", lease, containerName: "c" });
+    if (lease !== undefined) execute(lease, { type: "start", lease, containerName: "c" });
   } else if (dice < 72) {
     const lease = worker.held.pop();
-    if (lease !== undefined)
-      store.executeNow(runId, { type: "finish", lease, outcome: random.pick(OUTCOMES) });
+    if (lease !== undefined) execute(lease, { type: "finish", lease, outcome: random.pick(OUTCOMES) });
     if (lease !== undefined) worker.stale.push(lease);
   } else if (dice < 78) {
     await store.renewLeases(worker.held, LEASE_MS);
   } else if (dice < 83) {
     worker.stale.push(...worker.held.splice(0));
   } else if (dice < 90) {
-    for (const lease of await store.findExpiredLeases("queue"))
-      store.executeNow(runId, { type: "reap", lease });
+    for (const lease of await store.findExpiredLeases("queue")) execute(lease, { type: "reap", lease });
   } else if (dice < 94) {
     const zombie = worker.stale.at(-1);
     if (zombie === undefined) return;
-    store.executeNow(runId, { type: "finish", lease: zombie, outcome: random.pick(OUTCOMES) });
+    execute(zombie, { type: "finish", lease: zombie, outcome: random.pick(OUTCOMES) });
     return zombie;
   } else if (dice < 95) {
     store.executeNow(runId, { type: "request_cancel", actor: "user" });
@@ -163,7 +203,7 @@ async function randomStep(
     store.executeNow(runId, { type: "retry", jobs: "failed", actor: "user", owner: null });
   } else if (dice < 99) {
     const lease = worker.held.at(-1);
-    if (lease !== undefined) store.executeNow(runId, { type: "begin_cancel", lease });
+    if (lease !== undefined) execute(lease, { type: "begin_cancel", lease });
   } else {
     const manual = store.detailNow(runId)!.jobs.find(({ state }) => state === "manual");
     if (manual !== undefined)
@@ -179,34 +219,29 @@ function checkFinisher(lease: Lease, before: AttemptRecord[], after: AttemptReco
     throw new Error("a worker ended another's attempt");
 }
 
-/** From here on nobody crashes: leases run out, the reaper reaps, one worker does all that is left. */
+/** From here on nobody crashes: leases run out, the reaper reaps, one worker that has every label does all that is left. */
 async function finishFairly(
   store: MemoryStore,
-  runId: string,
+  runIds: string[],
   tick: () => number,
   check: () => void,
 ): Promise<void> {
-  for (let round = 0; round < 60; round += 1) {
+  for (let round = 0; round < 60 * runIds.length; round += 1) {
     tick();
     for (const lease of await store.findExpiredLeases("queue")) {
-      store.executeNow(runId, { type: "reap", lease });
+      store.executeNow(lease.runId, { type: "reap", lease });
       check();
     }
-    const lease = store.claimNow({
-      worker: "last",
-      token: `last-${round}`,
-      leaseMs: LEASE_MS,
-      scope: { kind: "queue", executors: ["fake"], labels: [] },
-    });
+    const lease = claimAs(store, { name: "last", labels: ["gpu", "big"] }, `last-${round}`);
     check();
     if (lease === undefined) {
-      if ((await store.findExpiredLeases("queue")).length === 0 && !hasActive(store.detailNow(runId)!))
-        return;
+      const isIdle = runIds.every((runId) => !hasActive(store.detailNow(runId)!));
+      if (isIdle && (await store.findExpiredLeases("queue")).length === 0) return;
       continue;
     }
-    store.executeNow(runId, { type: "start", lease, containerName: "c" });
+    store.executeNow(lease.runId, { type: "start", lease, containerName: "c" });
     check();
-    store.executeNow(runId, { type: "finish", lease, outcome: OUTCOMES[0]! });
+    store.executeNow(lease.runId, { type: "finish", lease, outcome: OUTCOMES[0]! });
     check();
   }
 }
