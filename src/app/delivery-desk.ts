@@ -18,7 +18,7 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
  */
 export class DeliveryDesk implements AsyncDisposable {
   private readonly working = new Set<Promise<void>>();
-  private readonly waiting = new Map<string, PromiseWithResolvers<DeliveryResult>>();
+  private readonly waiting = new Map<string, PromiseWithResolvers<DeliveryResult | undefined>>();
   private readonly closing = new AbortController();
 
   constructor(
@@ -35,7 +35,7 @@ export class DeliveryDesk implements AsyncDisposable {
     waitMs: number,
   ): Promise<{ record: DeliveryRecord; isNew: boolean } | undefined> {
     const registry = await this.app.registry();
-    const done = Promise.withResolvers<DeliveryResult>();
+    const done = Promise.withResolvers<DeliveryResult | undefined>();
     this.waiting.set(delivery.id, done);
     try {
       const record = await registry.recordDelivery(delivery);
@@ -87,11 +87,13 @@ export class DeliveryDesk implements AsyncDisposable {
           ? 0
           : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempts);
         await registry.postponeDelivery(id, attempts, pauseMs);
+        this.waiting.get(id)?.resolve(undefined);
         this.tell("warn", `It is tried again: ${messageOf(error)}`, delivery);
         return;
       }
       const result = { runs: [], notes: [`given up after ${attempts} attempts: ${messageOf(error)}`] };
       await registry.finishDelivery(id, attempts, result);
+      this.waiting.get(id)?.resolve(result);
       this.tell("error", result.notes[0]!, delivery);
     }
   }
