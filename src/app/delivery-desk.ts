@@ -87,8 +87,8 @@ export class DeliveryDesk implements AsyncDisposable {
           ? 0
           : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempts);
         await registry.postponeDelivery(id, attempts, pauseMs);
-        this.waiting.get(id)?.resolve(undefined);
         this.tell("warn", `It is tried again: ${messageOf(error)}`, delivery);
+        this.waiting.get(id)?.resolve(undefined);
         return;
       }
       const result = { runs: [], notes: [`given up after ${attempts} attempts: ${messageOf(error)}`] };

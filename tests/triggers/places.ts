@@ -1,4 +1,7 @@
+import { setDefaultTimeout } from "bun:test";
 import { Place } from "./fixture.ts";
+
+setDefaultTimeout(60_000);
 
 /** The places of a test, ended with it. */
 export function fixtures() {
