@@ -13,8 +13,8 @@ export interface ReopenedRun {
 }
 
 /**
- * Reopens a finished run, or one that waits for a manual job, owned by this process from now on: for a new attempt of
- * what failed, or for the jobs named, of which the manual ones are started. Throws NOT_FOUND (no such job),
+ * Reopens a finished run, or one that waits for a manual job, for a new attempt of what failed, or for the jobs named, of which
+ * the manual ones are started; this process owns a local run from now on. Throws NOT_FOUND (no such job),
  * NOTHING_TO_DO (nothing failed), USAGE (the run is still going on), SNAPSHOT_GONE and ARTIFACTS_GONE (the jobs could not
  * run any more); the run is as it was then.
  */
@@ -42,7 +42,7 @@ export async function reopenRun(
   await (await app.sources()).restoreSnapshot(run.source, signal);
   const store = await app.store();
   const afterEvent = await lastEventId(store, run.id);
-  const by = { actor: options.actor, owner: app.identity.owner };
+  const by = { actor: options.actor, owner: run.mode === "local" ? app.identity.owner : null };
   const affected: string[] = [];
   for (const [type, chosen] of [["retry", again] as const, ["play", manual] as const]) {
     if (chosen.length === 0) continue;
