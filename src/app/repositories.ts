@@ -38,7 +38,34 @@ export interface RepositoryRequest {
   webhookSecret: string | null;
 }
 
+/** Where repositories are registered: this process's database, or a server. */
+export interface RepositoryService {
+  /** As `addRepository`. */
+  add(
+    request: RepositoryRequest,
+    signal: AbortSignal,
+  ): Promise<{ repository: RepositoryJson; webhookSecret: string }>;
+  list(signal: AbortSignal): Promise<RepositoryJson[]>;
+  /** As `removeRepository`. */
+  remove(named: string, signal: AbortSignal): Promise<void>;
+  schedules(signal: AbortSignal): Promise<ScheduleJson[]>;
+}
+
+interface AddOptions extends Pick<TriggerOptions, "executor"> {
+  /** How webhooks reach the server, without a slash at its end. */
+  baseUrl: string;
+}
+
 const SECRET_BYTES = 32;
+
+export function localRepositories(app: App, options: AddOptions): RepositoryService {
+  return {
+    add: (request, signal) => addRepository(app, request, options, signal),
+    list: () => listRepositories(app, options.baseUrl),
+    remove: (named) => removeRepository(app, named),
+    schedules: () => listSchedules(app),
+  };
+}
 
 /**
  * Looks at a remote repository and takes its webhooks from now on. Throws USAGE (it is there already, its address carries a
@@ -47,7 +74,7 @@ const SECRET_BYTES = 32;
 export async function addRepository(
   app: App,
   request: RepositoryRequest,
-  options: Pick<TriggerOptions, "executor"> & { baseUrl: string },
+  options: AddOptions,
   signal: AbortSignal,
 ): Promise<{ repository: RepositoryJson; webhookSecret: string }> {
   refuseCredentials(request.url);
@@ -81,11 +108,11 @@ export async function listRepositories(app: App, baseUrl: string): Promise<Repos
   return (await registry.listRepositories()).map((record) => toRepositoryJson(record, baseUrl));
 }
 
-/** By its id, or by its name or key where that is the only one. Throws NOT_FOUND, USAGE (a name that means several). */
+/** By its id, key or address, or by its name where that is the only one. Throws NOT_FOUND, USAGE (a name that means several). */
 export async function removeRepository(app: App, named: string): Promise<void> {
   const registry = await app.registry();
   const all = await registry.listRepositories();
-  const exact = all.filter(({ id, key }) => id === named || key === named);
+  const exact = all.filter(({ id, key, url }) => [id, key, url].includes(named));
   const found = exact.length > 0 ? exact : all.filter(({ name }) => name === named);
   if (found.length > 1) {
     const hint = `name it by its id: ${found.map(({ id }) => id).join(", ")}`;

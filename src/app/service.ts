@@ -6,6 +6,7 @@ import type { RunSelection } from "./find-run.ts";
 import type { LogPiece } from "./follow-log.ts";
 import type { FollowCursor, FollowItem } from "./follow-run.ts";
 import type { Report, ReportQuery } from "./report.ts";
+import type { RepositoryService } from "./repositories.ts";
 import type { ReopenedRun } from "./retry-run.ts";
 import type { PipelineSelection } from "./run-request.ts";
 import type { RunJson, RunSummaryJson } from "./shapes.ts";
@@ -60,6 +61,7 @@ export interface Service {
 /** A server's further half: it drives the runs that it is given. */
 export interface RemoteService extends Service {
   readonly tokens: TokenService;
+  readonly repositories: RepositoryService;
   /**
    * Sends the tree where it is one of this host, and has runs of it recorded in the queue. Aborted while the server decides,
    * it still waits a moment for its answer.

@@ -92,6 +92,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => load(import("./commands/token.ts")),
   },
   {
+    name: "repo",
+    summary: "registers repositories for webhooks and schedules",
+    load: () => load(import("./commands/repo.ts")),
+  },
+  {
     name: "worker",
     summary: "runs jobs of a team's queue on this host",
     load: () => load(import("./commands/worker.ts")),

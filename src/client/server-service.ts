@@ -10,6 +10,7 @@ import type { FollowCursor, FollowItem } from "../app/follow-run.ts";
 import { readOverrides } from "../app/judge-pipelines.ts";
 import { openSource, readPipelines } from "../app/load-pipelines.ts";
 import { type Report, type ReportQuery, reportForm } from "../app/report.ts";
+import type { RepositoryService } from "../app/repositories.ts";
 import type { ReopenedRun } from "../app/retry-run.ts";
 import type { PipelineSelection } from "../app/run-request.ts";
 import type { DryRunAnswer, PlanRequest, RemoteService, ServerFacts, StartedRuns } from "../app/service.ts";
@@ -20,6 +21,7 @@ import { ServerProblem } from "./answers.ts";
 import type { ApiClient } from "./api-client.ts";
 import { fetchArtifacts, type Scratch } from "./fetch-artifacts.ts";
 import { followRemoteLog, followRemoteRun } from "./follow.ts";
+import { serverRepositories } from "./server-repositories.ts";
 import { serverTokens } from "./server-tokens.ts";
 import { startRuns } from "./start-runs.ts";
 
@@ -36,6 +38,7 @@ export class ServerService implements RemoteService {
   private readonly jobNames = new Map<string, string[]>();
 
   readonly tokens: TokenService;
+  readonly repositories: RepositoryService;
 
   constructor(
     private readonly client: ApiClient,
@@ -43,6 +46,7 @@ export class ServerService implements RemoteService {
     private readonly openScratch: () => Promise<Scratch>,
   ) {
     this.tokens = serverTokens(client);
+    this.repositories = serverRepositories(client);
   }
 
   async check(selection: PipelineSelection, signal: AbortSignal): Promise<CheckedFile[]> {
