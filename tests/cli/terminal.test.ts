@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { binary } from "../support/binary.ts";
 import { eventually } from "../support/eventually.ts";
 import { Sandbox } from "../support/sandbox.ts";
-import { Screen } from "../support/screen.ts";
+import { startAtTerminal } from "../support/terminal.ts";
 
 const PIPELINE = `
 name: web
@@ -25,25 +24,8 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => sandbox[Symbol.asyncDispose]());
 
-/** Runs cicd at a terminal of 80 columns. */
-async function atTerminal(args: string[], environment: Record<string, string> = {}) {
-  const screen = new Screen();
-  const decoder = new TextDecoder();
-  const seen: string[] = [];
-  const child = Bun.spawn([await binary(), ...args], {
-    cwd: sandbox.repo,
-    env: { ...sandbox.environment, TERM: "xterm-256color", ...environment },
-    terminal: {
-      cols: 80,
-      rows: 24,
-      data(_, data) {
-        screen.write(decoder.decode(data, { stream: true }));
-        seen.push(screen.toString());
-      },
-    },
-  });
-  return { child, terminal: child.terminal!, screen, seen };
-}
+const atTerminal = (args: string[], environment?: Record<string, string>) =>
+  startAtTerminal(sandbox, args, environment);
 
 const withoutTimes = (text: string) => text.replace(/\d+(\.\d+)?(m?s\b)/g, "T").replace(/ +/g, " ");
 

@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { eventually } from "../support/eventually.ts";
+import { newSchema } from "../support/postgres.ts";
+import { type Ended, finish, type Sandbox } from "../support/sandbox.ts";
+import { ServerProcess } from "../support/server.ts";
+import { startAtTerminal } from "../support/terminal.ts";
+import { commandsSuite } from "./commands-suite.ts";
+import { onServer } from "./mode.ts";
+import { pipelineFilesSuite } from "./pipeline-files-suite.ts";
+
+let server: ServerProcess;
+let schema: Awaited<ReturnType<typeof newSchema>>;
+const mode = onServer(() => server);
+const json = (ended: Ended) => JSON.parse(ended.stdout);
+
+describe("on a server with PostgreSQL", () => {
+  beforeAll(async () => {
+    schema = await newSchema();
+    server = await ServerProcess.open({ database: schema.url });
+  }, 60_000);
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await schema.drop();
+  });
+
+  commandsSuite(mode);
+  pipelineFilesSuite(mode);
+
+  describe("cicd run", () => {
+    const SHOW = "name: web\njobs:\n  show: { stage: test, script: [cat kept.txt changed.txt new.txt] }\n";
+
+    test("sends the working tree as it is, and only what the server has not", async () => {
+      await using sandbox = await mode.open({
+        ".cicd-pipelines/web.yml": SHOW,
+        "kept.txt": "kept\n",
+        "changed.txt": "old\n",
+        "new.txt": "committed\n",
+      });
+      const sent = async (...args: string[]) =>
+        /^sent (\d+) of (\d+) objects, \d+ kB$/m
+          .exec((await sandbox.cicd("run", "-v", ...args)).stderr)
+          ?.slice(1);
+      const [first, all] = (await sent())!;
+      expect([first, all]).toEqual(["6", "6"]);
+      expect(await sent()).toEqual(["0", "6"]);
+      await sandbox.write({ "changed.txt": "changed\n", "more/untracked.txt": "untracked\n" });
+      const dirty = await sandbox.cicd("run", "-v");
+      expect(dirty.stderr).toContain("sent 4 of 8 objects");
+      expect(dirty.stderr).toContain("1 modified, 1 untracked");
+      expect(dirty.stderr).toContain("[show] kept\n[show] changed\n[show] committed\n");
+      expect(await sent("-b", "main")).toEqual(["0", "6"]);
+    });
+
+    test("of a URL has the server clone it, or say why not", async () => {
+      await using sandbox = await mode.open({ "README.md": "" });
+      const { status, stderr } = await sandbox.cicd("run", "-r", "https://127.0.0.1/some/repository.git");
+      expect([status, stderr]).toEqual([2, expect.stringContaining("[GIT_URL_REFUSED]")]);
+    });
+
+    test("shows everything once although the server restarts, or is killed, meanwhile", async () => {
+      const count = "for i in $(seq 1 60); do echo line $i; sleep 0.1; done";
+      await using sandbox = await mode.open({
+        ".cicd-pipelines/count.yml": `name: count\njobs:\n  a: { stage: test, script: ${JSON.stringify(count)} }\n`,
+      });
+      const child = sandbox.start("run");
+      const ended = finish(child);
+      for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+        const at = async () => (await sandbox.cicd("logs")).stdout.split("\n").length;
+        const before = await at().catch(() => 0);
+        await eventually(async () => (await at()) > before + 3);
+        await server.end(signal);
+        await server.start();
+      }
+      const { status, stderr, stdout } = await ended;
+      expect([status, stdout]).toEqual([0, expect.stringContaining("count #1 succeeded")]);
+      const lines = [...stderr.matchAll(/^\[a\] line (\d+)$/gm)].map(([, number]) => Number(number));
+      expect(lines).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+      expect(stderr.match(/is away; reconnecting/g)?.length ?? 0).toBeLessThanOrEqual(2);
+    }, 60_000);
+  });
+
+  describe("at a terminal", () => {
+    const SLOW = "name: slow\njobs:\n  wait: { stage: test, script: [echo begun, sleep 600] }\n";
+    let sandbox: Sandbox;
+    beforeAll(async () => {
+      sandbox = await mode.open({ ".cicd-pipelines/slow.yml": SLOW });
+    });
+    afterAll(() => sandbox[Symbol.asyncDispose]());
+
+    /** A run that was interrupted once, and asks what to do. */
+    async function interrupted() {
+      const started = await startAtTerminal(sandbox, ["run"]);
+      await eventually(() => started.screen.toString().includes("$ sleep 600"));
+      started.terminal.write("\x03");
+      const question = "cancel the run or detach from it? [c/d]";
+      await eventually(() => started.screen.toString().includes(question));
+      return started;
+    }
+
+    test("Ctrl-C asks; d leaves the run alone, and says how to see it again", async () => {
+      const { child, terminal, screen } = await interrupted();
+      terminal.write("d\n");
+      expect(await child.exited).toBe(0);
+      await eventually(() => /follow it with: cicd logs -f -p slow --run \d+/.test(screen.toString()));
+      expect(json(await sandbox.cicd("list", "--json")).runs[0].status).toBe("running");
+      expect((await sandbox.cicd("cancel")).status).toBe(0);
+    });
+
+    test.each([
+      ["c cancels", "c\n"],
+      ["Ctrl-C again cancels", "\x03"],
+    ])("Ctrl-C asks; %s", async (_, answer) => {
+      const { child, terminal, screen } = await interrupted();
+      terminal.write(answer);
+      expect(await child.exited).toBe(130);
+      await eventually(() => /slow #\d+ was canceled/.test(screen.toString()));
+    });
+  });
+
+  describe("a token", () => {
+    test("that is wrong or missing is said to be, with a way on", async () => {
+      await using sandbox = await mode.open({ ".cicd-pipelines/web.yml": "name: web\njobs: {}\n" });
+      for (const token of ["cicd_wrong", ""]) {
+        sandbox.environment.CICD_TOKEN = token;
+        const { status, stderr } = await sandbox.cicd("list");
+        expect([status, stderr]).toEqual([3, expect.stringContaining("[UNAUTHORIZED]")]);
+        expect(stderr).toContain("CICD_TOKEN");
+        expect(stderr).not.toContain("cicd_wrong");
+      }
+    });
+
+    test("that may only look starts nothing", async () => {
+      await using sandbox = await mode.open({
+        ".cicd-pipelines/web.yml": "name: web\njobs: { a: { stage: test, script: ls } }\n",
+      });
+      const made = await sandbox.cicd("token", "create", "--name", "looker", "--role", "read");
+      sandbox.environment.CICD_TOKEN = made.stdout.trim();
+      expect((await sandbox.cicd("list")).status).toBe(0);
+      const { status, stderr } = await sandbox.cicd("run");
+      expect([status, stderr]).toEqual([3, expect.stringContaining("[FORBIDDEN]")]);
+    });
+  });
+
+  test("artifacts keep their links and modes on the way", async () => {
+    const script = [
+      "mkdir -p out/bin",
+      "echo hi > out/bin/tool",
+      "chmod +x out/bin/tool",
+      "ln -s bin/tool out/link",
+    ];
+    await using sandbox = await mode.open({
+      ".cicd-pipelines/made.yml": `name: made\njobs:\n  a: { stage: test, script: ${JSON.stringify(script)}, artifacts: { paths: [out/] } }\n`,
+    });
+    expect((await sandbox.cicd("run", "-q")).status).toBe(0);
+    const target = join(sandbox.directory, "fetched");
+    const fetched = await sandbox.cicd("artifacts", "get", "--output", target);
+    expect([fetched.status, fetched.stderr]).toEqual([0, ""]);
+    const listing =
+      await Bun.$`cd ${target} && find . -type l -printf '%P -> %l\n' -o -perm -u+x -type f -printf '%P\n'`.text();
+    expect(listing.split("\n").sort()).toEqual(["", "out/bin/tool", "out/link -> bin/tool"]);
+  });
+
+  test("doctor looks at the server as well", async () => {
+    await using sandbox = await mode.open({ "README.md": "" });
+    const { findings } = json(await sandbox.cicd("doctor", "--json"));
+    expect(findings.at(-1)).toMatchObject({
+      name: "server",
+      status: "ok",
+      detail: `${server.url}, 1 worker`,
+    });
+    sandbox.environment.CICD_TOKEN = "cicd_wrong";
+    const broken = await sandbox.cicd("doctor");
+    expect([broken.status, broken.stdout]).toEqual([
+      3,
+      expect.stringMatching(/✗ server .*\[UNAUTHORIZED\]\n +→ /),
+    ]);
+  });
+});
