@@ -3,8 +3,9 @@ import type { Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 
 /**
- * Whether what carries these labels belongs to somebody. An attempt of the queue lives while its lease does. A local one lives
- * while its process does: its lease may have run out while the machine slept.
+ * Whether what carries these labels belongs to somebody. An attempt of the queue does until it has an outcome: when its lease runs
+ * out the reapers see to that, and until then its worker may still record how it ended. A local one lives while its process does:
+ * its lease may have run out while the machine slept.
  */
 export async function isAttemptLive(
   app: App,
@@ -16,8 +17,6 @@ export async function isAttemptLive(
     ({ jobId, number }) => jobId === labels.job && number === labels.attempt,
   );
   if (detail === undefined || attempt === undefined || attempt.outcome !== null) return false;
-  const { run } = detail;
-  if (run.mode === "local") return run.owner !== null && app.isOwnerAlive(run.owner);
-  const { runId, jobId, number, leaseToken } = attempt;
-  return store.isLeaseLive({ runId, jobId, attempt: number, token: leaseToken });
+  const { mode, owner } = detail.run;
+  return mode === "queue" || (owner !== null && app.isOwnerAlive(owner));
 }

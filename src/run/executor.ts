@@ -9,6 +9,8 @@ import type { ArtifactSink, LayerPath } from "./workspace.ts";
  */
 export interface Executor extends AsyncDisposable {
   readonly kind: "docker" | "shell" | "fake";
+  /** Throws where nothing can be started here now (DOCKER_UNREACHABLE); within some seconds. */
+  check(): Promise<void>;
   /** Where an attempt of this `AttemptSpec.name` finds its workspace: an absolute path as the job sees it. */
   projectDir(name: string): string;
   /**

@@ -76,6 +76,8 @@ export class Worker implements AsyncDisposable {
   readonly #ready = Promise.withResolvers<void>();
   readonly #sleep = new Wakeable();
   #mayClaim = true;
+  /** The executor could start nothing when it was last asked: jobs are left to other workers. */
+  #isImpaired = false;
   #stopping: StopReason | undefined;
   #failure: { error: unknown } | undefined;
 
@@ -183,7 +185,8 @@ export class Worker implements AsyncDisposable {
 
   async #claimAll(): Promise<void> {
     const { store, name, scope, times, maxParallelJobs, newToken } = this.#options;
-    while (this.#active.size < maxParallelJobs && !this.#ending.signal.aborted) {
+    if (this.#isImpaired) await this.#checkExecutor();
+    while (this.#active.size < maxParallelJobs && !this.#ending.signal.aborted && !this.#isImpaired) {
       const askedAt = performance.now();
       const lease = await store.claimJob({ worker: name, token: newToken(), leaseMs: times.leaseMs, scope });
       if (lease === undefined) {
@@ -245,6 +248,8 @@ export class Worker implements AsyncDisposable {
     try {
       const run = await this.#findRun(lease.runId, abort.signal);
       if (run === undefined || run.executor !== this.#options.executor.kind) return;
+      // A job that is claimed and never started goes back into the queue when its lease runs out.
+      if (this.#isOfQueue && !isAdopted) await this.#checkExecutor();
       watched = watchedAttempt(run, lease);
       this.#observe({ type: isAdopted ? "job.adopted" : "job.claimed", job: watched });
       const signals = { stop: abort.signal, kill: this.#kill.signal, leave: this.#leave.signal };
@@ -253,8 +258,18 @@ export class Worker implements AsyncDisposable {
       this.#observe(eventOf(end, watched, performance.now() - startedAt));
     } catch (error) {
       if (!this.#isOfQueue) return this.#fail(error);
-      this.#observe({ type: "trouble", doing: "record an attempt", error });
+      this.#observe({ type: "trouble", doing: watched ? "record an attempt" : "begin an attempt", error });
       if (watched !== undefined) this.#observe({ type: "job.lost", job: watched });
+    }
+  }
+
+  async #checkExecutor(): Promise<void> {
+    try {
+      await this.#options.executor.check();
+      this.#isImpaired = false;
+    } catch (error) {
+      this.#isImpaired = true;
+      throw error;
     }
   }
 

@@ -159,6 +159,25 @@ describe("a worker of the queue", () => {
     await done;
   });
 
+  test("leaves jobs to others while its executor can start nothing", async () => {
+    await using orchestra = await Orchestra.open();
+    for (const id of ["r1", "r2"]) await orchestra.store.createRun(newRun(id, planOf([build()])));
+    orchestra.engine.isAway = true;
+    const events: WorkerEvent[] = [];
+    await using worker = orchestra.worker({ maxParallelJobs: 1, observe: (event) => events.push(event) });
+    const done = worker.run(forever());
+    await until(() => events.filter(({ type }) => type === "trouble").length >= 3);
+    const attempts = async (id: string) => (await read(orchestra, id)).attempts;
+    const [claimed] = await attempts("r1");
+    expect(claimed).toMatchObject({ outcome: null, startedAt: null });
+    expect(await attempts("r2")).toEqual([]);
+    orchestra.engine.isAway = false;
+    await until(async () => (await read(orchestra, "r2")).run.status === "success");
+    expect((await read(orchestra, "r1")).jobs[0]!.state).toBe("assigned");
+    worker.drain();
+    await done;
+  });
+
   test("gives an attempt up that cannot be recorded, and goes on with the next", async () => {
     class Picky extends MemoryStore {
       override async execute(runId: string, command: Command) {

@@ -1,5 +1,6 @@
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
+import { settlesWithin } from "../attempt/deadline.ts";
 import { CANCELED, failedResult, LEFTOVERS_GONE } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
 import { stopReason } from "../attempt/supervision.ts";
@@ -8,7 +9,7 @@ import { environmentProblem } from "../script/environment.ts";
 import { type DockerConnection, openEngine } from "./connection.ts";
 import { type Launch, planLaunch, type ResourceLimits, WORKSPACE } from "./container-options.ts";
 import { createContainer, type EngineParts, type Place, preparePlace } from "./create-container.ts";
-import { engineError } from "./engine-error.ts";
+import { ask, engineError } from "./engine-error.ts";
 import { DockerExecution, type JobContainer } from "./execution.ts";
 import { fillContainer } from "./fill-container.ts";
 import { ForeignContainerError, findOwnContainer } from "./find-own-container.ts";
@@ -34,6 +35,8 @@ export interface DockerExecutorOptions {
   workspaceMode?: WorkspaceMode;
 }
 
+const CHECK_MS = 5_000;
+
 /** Runs each attempt in a container of its own. Nothing is sent to the engine before the first call. */
 export function createDockerExecutor(options: DockerExecutorOptions): DockerExecutor {
   return new DockerExecutor(options);
@@ -47,6 +50,13 @@ export class DockerExecutor implements Executor {
 
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
+  }
+
+  async check(): Promise<void> {
+    const { engine } = await this.#open();
+    const answer = ask(engine.host, "answer", engine.docker.ping());
+    if (await settlesWithin(answer, CHECK_MS)) await answer;
+    else throw new CicdError("DOCKER_UNREACHABLE", `The Docker engine at ${engine.host} does not answer.`);
   }
 
   projectDir(): string {

@@ -36,6 +36,8 @@ export class FakeEngine {
   readonly started: string[] = [];
   /** Highest number of jobs that ran at the same time. */
   peak = 0;
+  /** Nothing can be started. */
+  isAway = false;
   #running = 0;
 
   constructor(

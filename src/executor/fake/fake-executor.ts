@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pack } from "tar-stream";
+import { CicdError } from "../../errors/cicd-error.ts";
 import type {
   AttemptLabels,
   AttemptSpec,
@@ -26,6 +27,10 @@ export class FakeExecutor implements Executor {
   constructor(engine: FakeEngine, instance: string) {
     this.#engine = engine;
     this.#instance = instance;
+  }
+
+  async check(): Promise<void> {
+    if (this.#engine.isAway) throw new CicdError("DOCKER_UNREACHABLE", "the engine is away");
   }
 
   projectDir(): string {

@@ -42,6 +42,7 @@ export function createShellExecutor(options: ShellExecutorOptions): Executor {
   const inherited = pickInherited(options.environment);
   return {
     kind: "shell",
+    check: async () => {},
     projectDir: (name) => attemptDirectory(stateDir, name).tree,
     start: (spec, signal) => start(attemptDirectory(stateDir, spec.name), spec, inherited, signal),
     sweep: (isLive) => sweep(stateDir, instance, isLive),
