@@ -31,6 +31,7 @@ export class Bench implements AsyncDisposable {
   readonly #leftovers: DockerLeftovers;
   readonly #repositories = new Map<string, Promise<string>>();
   readonly #releases: (() => Promise<void>)[] = [];
+  #ending: Promise<void> | undefined;
 
   private constructor(
     directory: string,
@@ -105,11 +106,23 @@ export class Bench implements AsyncDisposable {
   }
 
   async git(cwd: string, ...args: string[]): Promise<void> {
-    const identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.org"];
-    await outputOf(["git", ...identity, ...args], { cwd, env: this.environment });
+    // Without `maintenance.auto`, git would go on in the background.
+    const settings = [
+      "user.name=Bench",
+      "user.email=bench@example.org",
+      "maintenance.auto=false",
+      "gc.auto=0",
+    ];
+    const config = settings.flatMap((setting) => ["-c", setting]);
+    await outputOf(["git", ...config, ...args], { cwd, env: this.environment });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     await endProcesses();
     for (const release of this.#releases.reverse()) await release();
     await this.#leftovers.remove(join(this.directory, "state", "cicd", "instance"));
@@ -135,6 +148,7 @@ export class Bench implements AsyncDisposable {
     await this.git(repository, "init", "-q", "-b", "main");
     await this.git(repository, "add", "-A");
     await this.git(repository, "commit", "-q", "-m", "Begin");
+    await this.git(repository, "repack", "-q", "-a", "-d", "--window=0");
     // gitlab-ci-local asks for them.
     await this.git(repository, "remote", "add", "origin", "https://git.example.org/bench/repository.git");
     await this.git(repository, "update-ref", "refs/remotes/origin/main", "HEAD");

@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Bench, type Filling, ROOT } from "./bench.ts";
 import type { Contestant } from "./contest.ts";
@@ -69,29 +69,28 @@ async function install(): Promise<void> {
 async function findRsync(): Promise<Rsync> {
   const found = Bun.which("rsync");
   if (found !== null) return { command: found, program: found, libraries: "" };
-  const command = join(CACHE, "bin", "rsync");
   const packages = join(CACHE, "packages");
-  const program = join(packages, "usr", "bin", "rsync");
-  const [libraries = ""] = [...new Bun.Glob("usr/lib/*/libpopt.so.0").scanSync(packages)];
-  if (await Bun.file(command).exists()) {
-    return { command, program, libraries: join(packages, dirname(libraries)) };
-  }
   try {
     await mkdir(packages, { recursive: true });
-    await outputOf(["apt-get", "-qq", "download", ...RSYNC_PACKAGES], { cwd: packages });
-    for (const file of new Bun.Glob("*.deb").scanSync(packages)) {
-      await outputOf(["dpkg-deb", "-x", join(packages, file), packages]);
-    }
-    const [popt] = [...new Bun.Glob("usr/lib/*/libpopt.so.0").scanSync(packages)];
-    const directory = join(packages, dirname(popt ?? ""));
+    const program = join(packages, "usr", "bin", "rsync");
+    if (!(await Bun.file(program).exists())) await fetchRsync(packages);
+    const [library = ""] = new Bun.Glob("usr/lib/*/libpopt.so.0").scanSync(packages);
+    const libraries = join(packages, dirname(library));
+    const command = join(CACHE, "bin", "rsync");
     await mkdir(dirname(command), { recursive: true });
-    await writeFile(command, `#!/bin/sh\nLD_LIBRARY_PATH=${directory} exec ${program} "$@"\n`);
+    await writeFile(command, `#!/bin/sh\nLD_LIBRARY_PATH=${libraries} exec ${program} "$@"\n`);
     await chmod(command, 0o755);
     await outputOf([command, "--version"]);
-    return { command, program, libraries: directory };
+    return { command, program, libraries };
   } catch (error) {
-    await rm(command, { force: true });
     throw new NotMeasurable(`gitlab-ci-local needs rsync: install it (${String(error).split("\n")[0]})`);
+  }
+}
+
+async function fetchRsync(directory: string): Promise<void> {
+  await outputOf(["apt-get", "-qq", "download", ...RSYNC_PACKAGES], { cwd: directory });
+  for (const file of new Bun.Glob("*.deb").scanSync(directory)) {
+    await outputOf(["dpkg-deb", "-x", join(directory, file), directory]);
   }
 }
 

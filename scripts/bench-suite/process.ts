@@ -14,11 +14,14 @@ export interface ProcessOptions {
 
 const WATCH_MS = 10;
 const SHOWN_BYTES = 2_000;
+const PATIENCE_MS = 10_000;
 const running = new Set<Bun.Subprocess>();
+let isOver = false;
 
 /** Wall clock of the whole process in milliseconds, from before it is made until its end is known. Throws when it fails. */
 export async function timeProcess(command: string[], options: ProcessOptions): Promise<number> {
   const { cwd, env, output, watch, statuses = [0] } = options;
+  refuseWhenOver();
   await using file = await open(output, "w");
   const started = performance.now();
   const child = Bun.spawn(command, { cwd, env, stdin: "ignore", stdout: file.fd, stderr: file.fd });
@@ -54,11 +57,20 @@ export async function outputOf(
   return text;
 }
 
-/** Ends what was started here and is still running. */
+/** Ends what was started here and is still running, at once after `PATIENCE_MS`. Nothing can be started any more. */
 export async function endProcesses(): Promise<void> {
+  isOver = true;
   const children = [...running];
   for (const child of children) child.kill("SIGTERM");
+  const killing = setTimeout(() => {
+    for (const child of children) child.kill("SIGKILL");
+  }, PATIENCE_MS);
   await Promise.all(children.map((child) => child.exited));
+  clearTimeout(killing);
+}
+
+function refuseWhenOver(): void {
+  if (isOver) throw new Error("interrupted");
 }
 
 /**
