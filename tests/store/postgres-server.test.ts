@@ -165,7 +165,7 @@ describe("a PostgreSQL store", () => {
   });
 
   test("passes over the jobs of a run that somebody is changing, and waits where there are no others", async () => {
-    const store = await openStore({ url: `${schema.url}&lock_timeout=300` });
+    const store = await openStore({ url: `${schema.url}&lock_timeout=300`, patienceMs: 300 });
     await store.createRun(newRun("a", planOf([plannedJob("x"), plannedJob("y")])));
     await eventually(
       async () =>

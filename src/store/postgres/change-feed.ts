@@ -9,8 +9,12 @@ export type OpenListener = (options: {
   max_lifetime: null;
 }) => Sql;
 
-const PING_MS = 10_000;
-const PING_TIMEOUT_MS = 5_000;
+export interface FeedTimes {
+  pollMs: number;
+  /** How often the connection that listens is tried, and how long its answer is waited for. */
+  ping: { everyMs: number; withinMs: number };
+}
+
 /** Notifications of one process are sent at most this often. */
 const ANNOUNCE_MS = 20;
 
@@ -21,7 +25,7 @@ const ANNOUNCE_MS = 20;
 export class ChangeFeed implements AsyncDisposable {
   readonly #connection: PostgresConnection;
   readonly #openListener: OpenListener | undefined;
-  readonly #pollMs: number;
+  readonly #times: FeedTimes;
   /** One per schema: the database may hold several. */
   readonly #channel: string;
   readonly #self = crypto.randomUUID();
@@ -34,24 +38,24 @@ export class ChangeFeed implements AsyncDisposable {
   private constructor(
     connection: PostgresConnection,
     openListener: OpenListener | undefined,
-    pollMs: number,
+    times: FeedTimes,
     channel: string,
   ) {
     this.#connection = connection;
     this.#openListener = openListener;
-    this.#pollMs = pollMs;
+    this.#times = times;
     this.#channel = channel;
   }
 
   static async open(
     connection: PostgresConnection,
     openListener: OpenListener | undefined,
-    pollMs: number,
+    times: FeedTimes,
   ): Promise<ChangeFeed> {
     const row = await connection.read((session) =>
       session.get<{ channel: string }>("SELECT 'cicd_' || md5(current_schema()) AS channel"),
     );
-    return new ChangeFeed(connection, openListener, pollMs, row!.channel);
+    return new ChangeFeed(connection, openListener, times, row!.channel);
   }
 
   watch(listener: () => void): Disposable {
@@ -94,7 +98,7 @@ export class ChangeFeed implements AsyncDisposable {
     if (this.#watching !== undefined) return;
     const watching = new AbortController();
     this.#watching = watching;
-    const timer = setInterval(this.#poller(), this.#pollMs);
+    const timer = setInterval(this.#poller(), this.#times.pollMs);
     timer.unref();
     watching.signal.addEventListener("abort", () => clearInterval(timer));
     if (this.#openListener !== undefined) this.#listening = this.#listen(this.#openListener, watching.signal);
@@ -108,7 +112,10 @@ export class ChangeFeed implements AsyncDisposable {
   /** The set of running transactions differs between two looks where anything was committed between them. */
   #poller(): () => Promise<void> {
     let seen: string | undefined;
+    let isLooking = false;
     return async () => {
+      if (isLooking) return;
+      isLooking = true;
       try {
         const row = await this.#connection.writeOne((session) =>
           session.get<{ state: string }>("SELECT pg_current_snapshot()::text AS state"),
@@ -117,12 +124,15 @@ export class ChangeFeed implements AsyncDisposable {
         seen = row?.state;
       } catch {
         seen = "unknown";
+      } finally {
+        isLooking = false;
       }
     };
   }
 
   /** Listens until `signal` aborts; a broken connection is replaced, and listeners then look at everything anew. */
   async #listen(open: OpenListener, signal: AbortSignal): Promise<void> {
+    const { everyMs, withinMs } = this.#times.ping;
     for (let failures = 0; !signal.aborted; failures += 1) {
       const broken = new AbortController();
       const sql = open({
@@ -134,10 +144,10 @@ export class ChangeFeed implements AsyncDisposable {
       });
       const over = AbortSignal.any([signal, broken.signal]);
       try {
-        await within(sql.unsafe(`LISTEN ${this.#channel}`), PING_TIMEOUT_MS);
+        await within(sql.unsafe(`LISTEN ${this.#channel}`), withinMs);
         failures = 0;
         this.#signal.emit();
-        while (await pause(PING_MS, over)) await within(sql.unsafe("SELECT 1"), PING_TIMEOUT_MS);
+        while (await pause(everyMs, over)) await within(sql.unsafe("SELECT 1"), withinMs);
       } catch {
         await pause(pauseMs(failures), signal);
       } finally {

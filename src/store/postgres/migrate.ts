@@ -4,7 +4,7 @@ import busyTime from "./migrations/0002_busy_time.sql" with { type: "text" };
 import team from "./migrations/0003_team.sql" with { type: "text" };
 import registry from "./migrations/0004_registry.sql" with { type: "text" };
 import deliveries from "./migrations/0005_deliveries.sql" with { type: "text" };
-import type { PostgresConnection, Session } from "./postgres-connection.ts";
+import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
 const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry, deliveries];
@@ -21,18 +21,22 @@ export async function migrate(connection: PostgresConnection): Promise<void> {
     (await connection.writeOne((session) => currentVersion(session, connection.location))) === SCHEMA_VERSION
   )
     return;
-  await connection.write(async (session) => {
-    await session.run(
-      "SELECT pg_advisory_xact_lock(hashtext('cicd migrations'), hashtext(current_schema()))",
-    );
-    const version = await currentVersion(session, connection.location);
-    if (version === SCHEMA_VERSION) return;
-    if (version === 0) await refuseForeignTables(session, connection.location);
-    await session.script("CREATE TABLE IF NOT EXISTS cicd_schema (version integer NOT NULL)");
-    for (const migration of MIGRATIONS.slice(version)) await session.script(migration);
-    await session.script("DELETE FROM cicd_schema");
-    await session.run("INSERT INTO cicd_schema (version) VALUES ($1)", SCHEMA_VERSION);
-  });
+  await connection.write(
+    async (session) => {
+      await session.run(
+        "SELECT pg_advisory_xact_lock(hashtext('cicd migrations'), hashtext(current_schema()))",
+      );
+      const version = await currentVersion(session, connection.location);
+      if (version === SCHEMA_VERSION) return;
+      if (version === 0) await refuseForeignTables(session, connection.location);
+      await session.script("CREATE TABLE IF NOT EXISTS cicd_schema (version integer NOT NULL)");
+      for (const migration of MIGRATIONS.slice(version)) await session.script(migration);
+      await session.script("DELETE FROM cicd_schema");
+      await session.run("INSERT INTO cicd_schema (version) VALUES ($1)", SCHEMA_VERSION);
+    },
+    "never",
+    LONG_ANSWER_MS,
+  );
 }
 
 async function currentVersion(session: Session, location: string): Promise<number> {

@@ -14,14 +14,23 @@ export interface PostgresOptions {
   maxConnections?: number;
   /** How long reads, and writes that bear it, go on trying while the database is away. */
   patienceMs?: number;
+  /** How long one attempt waits for its answer. */
+  answerMs?: number;
   /** Off: changes of other processes are seen by polling only. */
   notifications?: boolean;
   /** How often a watcher polls. */
   pollMs?: number;
+  /** How often the connection that listens is tried, and how long its answer is waited for. */
+  ping?: { everyMs: number; withinMs: number };
 }
 
 /** Added to the pause of whoever tries again, so it is short. */
-const LONGEST_RECONNECT_MS = 1_000;
+const LONGEST_RECONNECT_MS = 500;
+/** Also until the server gives up whoever falls silent in the midst of a transaction. */
+const LOCK_MS = 5_000;
+/** Longer than a lock is waited for. */
+const ANSWER_MS = 10_000;
+const PING = { everyMs: 10_000, withinMs: 5_000 };
 
 /** 64-bit integers as numbers: everything counted here stays below 2^53. */
 const INT8 = { to: 20, from: [20], parse: Number, serialize: String };
@@ -38,27 +47,31 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
       max,
       types: { int8: INT8 },
       fetch_types: false,
-      connect_timeout: 10,
+      connect_timeout: 5,
       backoff: (failures: number) => Math.min(pauseMs(failures), LONGEST_RECONNECT_MS) / 1000,
       onnotice: () => {},
       connection: {
         application_name: "cicd",
-        lock_timeout: 10_000,
-        idle_in_transaction_session_timeout: 20_000,
+        lock_timeout: LOCK_MS,
+        idle_in_transaction_session_timeout: LOCK_MS,
         // Where the planner knows nothing of the tables yet, it would collect and sort what an index has in order.
         enable_bitmapscan: "off",
       },
       ...more,
     });
-  const connection = new PostgresConnection(
-    connect(options.maxConnections ?? 10) as never,
+  const connection = new PostgresConnection({
+    connect: () => connect(options.maxConnections ?? 10) as never,
     location,
-    options.patienceMs ?? 20_000,
-  );
+    patienceMs: options.patienceMs ?? 20_000,
+    answerMs: options.answerMs ?? ANSWER_MS,
+  });
   try {
     await migrate(connection);
     const listen = options.notifications === false ? undefined : (more: object) => connect(1, more) as never;
-    const feed = await ChangeFeed.open(connection, listen, options.pollMs ?? 2_000);
+    const feed = await ChangeFeed.open(connection, listen, {
+      pollMs: options.pollMs ?? 2_000,
+      ping: options.ping ?? PING,
+    });
     return Object.assign(new PostgresStore(connection, feed), createRegistry(connection));
   } catch (error) {
     await connection[Symbol.asyncDispose]();

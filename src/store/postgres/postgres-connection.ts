@@ -1,7 +1,15 @@
 import type { Sql } from "postgres";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { StaleRows } from "../stale-rows.ts";
-import { endsConnection, isRefused, isTransient, isUnreachable, toStoreError } from "./postgres-errors.ts";
+import {
+  endsConnection,
+  isLockTimeout,
+  isRefused,
+  isTransient,
+  isUnreachable,
+  NoAnswer,
+  toStoreError,
+} from "./postgres-errors.ts";
 
 export type Value = string | number | boolean | null | Uint8Array;
 
@@ -22,7 +30,11 @@ export const NOW = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 const MAX_RETRIES = 8;
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 10_000;
+/** Short: whoever waits shall notice soon that the database is back. */
+const LONGEST_PAUSE_MS = 1_000;
+
+/** For what looks at a large part of the database, or changes it. */
+export const LONG_ANSWER_MS = 120_000;
 
 /** Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/ */
 export function pauseMs(failures: number): number {
@@ -44,38 +56,57 @@ const MAY_REPEAT: Record<Repeat, (error: unknown) => boolean> = {
 /** `isRepeated`: an earlier call may have been carried out without an answer. */
 type Write<T> = (session: Session, isRepeated: boolean) => Promise<T>;
 
-/** A pool of connections to one database. Reads, and writes that allow it, are tried again while it is away. */
+export interface ConnectionOptions {
+  /** Makes a pool; called again where the last one has not answered in time. */
+  connect: () => Sql;
+  /** Host, port and database: nothing secret. */
+  location: string;
+  /** How long reads, and writes that bear it, go on trying while the database is away. */
+  patienceMs: number;
+  /** How long one attempt waits for its answer, which is longer than any lock is waited for. */
+  answerMs: number;
+}
+
+/**
+ * A pool of connections to one database. Reads, and writes that allow it, are tried again while it is away. What does not
+ * answer counts as away: no call takes longer than its patience and one attempt.
+ */
 export class PostgresConnection implements AsyncDisposable {
   /** Host, port and database: nothing secret. */
   readonly location: string;
-  readonly #pool: Sql;
-  readonly #patienceMs: number;
+  readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
+  #pool: Sql;
 
-  constructor(pool: Sql, location: string, patienceMs: number) {
-    this.#pool = pool;
-    this.location = location;
-    this.#patienceMs = patienceMs;
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.location = options.location;
+    this.#pool = options.connect();
   }
 
   /** One reading statement after another; or, with `consistent`, all on one view of the database. */
-  async read<T>(body: (session: Session) => Promise<T>, options: { consistent?: boolean } = {}): Promise<T> {
-    return this.#patiently(isUnreachable, () => {
-      if (options.consistent !== true) return body(sessionOf(this.#pool));
-      return this.#begin("isolation level repeatable read read only", body);
+  async read<T>(
+    body: (session: Session) => Promise<T>,
+    options: { consistent?: boolean; answerMs?: number } = {},
+  ): Promise<T> {
+    return this.#patiently(isUnreachable, options.answerMs, (pool) => {
+      if (options.consistent !== true) return body(sessionOf(pool));
+      return begin(pool, "isolation level repeatable read read only", body);
     });
   }
 
   /** A transaction; what `body` throws undoes everything. It may run more than once. */
-  async write<T>(body: Write<T>, repeat: Repeat = "never"): Promise<T> {
-    return this.#patiently(MAY_REPEAT[repeat], (isRepeated) =>
-      this.#undisturbed((session) => body(session, isRepeated)),
+  async write<T>(body: Write<T>, repeat: Repeat = "never", answerMs?: number): Promise<T> {
+    return this.#patiently(MAY_REPEAT[repeat], answerMs, (pool, isRepeated) =>
+      undisturbed(pool, (session) => body(session, isRepeated)),
     );
   }
 
   /** One writing statement, which is a transaction of its own. */
-  async writeOne<T>(body: Write<T>, repeat: Repeat = "never"): Promise<T> {
-    return this.#patiently(MAY_REPEAT[repeat], (isRepeated) => body(sessionOf(this.#pool), isRepeated));
+  async writeOne<T>(body: Write<T>, repeat: Repeat = "never", answerMs?: number): Promise<T> {
+    return this.#patiently(MAY_REPEAT[repeat], answerMs, (pool, isRepeated) =>
+      body(sessionOf(pool), isRepeated),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,38 +117,42 @@ export class PostgresConnection implements AsyncDisposable {
   /** Tries again after errors of which `mayRepeat` is true, until patience is over; what it throws is coded. */
   async #patiently<T>(
     mayRepeat: (error: unknown) => boolean,
-    act: (isRepeated: boolean) => Promise<T>,
+    answerMs: number = this.#options.answerMs,
+    act: (pool: Sql, isRepeated: boolean) => Promise<T>,
   ): Promise<T> {
-    const deadline = performance.now() + this.#patienceMs;
+    const deadline = performance.now() + this.#options.patienceMs;
     for (let failures = 0; ; failures += 1) {
       try {
-        return await act(failures > 0);
+        return await this.#answered((pool) => act(pool, failures > 0), answerMs);
       } catch (error) {
         const isOver = this.#closing.signal.aborted || performance.now() >= deadline;
-        if (isOver || !mayRepeat(error)) throw this.#coded(error);
+        if (isOver || !(isLockTimeout(error) || mayRepeat(error))) throw this.#coded(error);
       }
       await Bun.sleep(Math.min(pauseMs(failures), Math.max(0, deadline - performance.now())));
     }
   }
 
-  /** A transaction, anew where others changed what it had read. */
-  async #undisturbed<T>(body: (session: Session) => Promise<T>): Promise<T> {
-    for (let failures = 0; ; failures += 1) {
-      try {
-        return await this.#begin("", body);
-      } catch (error) {
-        if (!(error instanceof StaleRows) && !isTransient(error)) throw error;
-        if (failures >= MAX_RETRIES)
-          throw new CicdError("STORE_BUSY", "The rows kept changing.", { cause: error });
-      }
-      await Bun.sleep(Math.random() * 5 * 2 ** failures);
+  /** Throws NoAnswer after so long. The pool's connections may all be dead then without knowing it: a new one takes its place. */
+  async #answered<T>(act: (pool: Sql) => Promise<T>, ms: number): Promise<T> {
+    const pool = this.#pool;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        reject(new NoAnswer(`no answer within ${ms} ms`));
+        this.#replace(pool);
+      }, ms);
+    });
+    try {
+      return await Promise.race([act(pool), late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  #begin<T>(options: string, body: (session: Session) => Promise<T>): Promise<T> {
-    return this.#pool.begin(options, (transaction) =>
-      body(sessionOf(transaction)).catch(leaveToClosing),
-    ) as Promise<T>;
+  #replace(pool: Sql): void {
+    if (this.#pool !== pool || this.#closing.signal.aborted) return;
+    this.#pool = this.#options.connect();
+    void pool.end({ timeout: 0 });
   }
 
   #coded(error: unknown): unknown {
@@ -125,6 +160,26 @@ export class PostgresConnection implements AsyncDisposable {
       return new CicdError("STORE_UNREACHABLE", `The database is closed: ${this.location}`);
     return toStoreError(error, this.location);
   }
+}
+
+/** A transaction, anew where others changed what it had read. */
+async function undisturbed<T>(pool: Sql, body: (session: Session) => Promise<T>): Promise<T> {
+  for (let failures = 0; ; failures += 1) {
+    try {
+      return await begin(pool, "", body);
+    } catch (error) {
+      if (!(error instanceof StaleRows) && !isTransient(error)) throw error;
+      if (failures >= MAX_RETRIES)
+        throw new CicdError("STORE_BUSY", "The rows kept changing.", { cause: error });
+    }
+    await Bun.sleep(Math.random() * 5 * 2 ** failures);
+  }
+}
+
+function begin<T>(pool: Sql, options: string, body: (session: Session) => Promise<T>): Promise<T> {
+  return pool.begin(options, (transaction) =>
+    body(sessionOf(transaction)).catch(leaveToClosing),
+  ) as Promise<T>;
 }
 
 /**

@@ -38,22 +38,34 @@ const CONNECTION_CODES = new Set([
   "EPIPE",
 ]);
 
+/** Nothing came back for longer than an answer may take. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+  readonly code = "ETIMEDOUT";
+}
+
 /**
- * The transaction did not take place and may be tried anew: serialization, deadlock, and a plan that was deleted between
- * being kept and being referred to.
+ * The transaction did not take place and may be tried anew: serialization, deadlock, a plan that was deleted between being
+ * kept and being referred to, and a transaction in which this process was silent for too long.
  */
 export function isTransient(error: unknown): boolean {
-  return ["40001", "40P01", "23503"].includes(codeOf(error) ?? "");
+  return ["40001", "40P01", "23503", "25P03"].includes(codeOf(error) ?? "");
+}
+
+/** Somebody holds a lock, perhaps one who is cut off and whom the server has not given up yet. Nothing was carried out. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === "55P03";
 }
 
 export function isUnreachable(error: unknown): boolean {
   const code = codeOf(error);
-  return code !== undefined && toCode(code) === "STORE_UNREACHABLE" && !/^(28|3D|3F)/.test(code);
+  if (code === undefined || isRefused(error)) return code !== undefined;
+  return toCode(code) === "STORE_UNREACHABLE" && !/^(28|3D|3F)/.test(code);
 }
 
 /** Not even a connection came about, so nothing of a write was carried out. */
 export function isRefused(error: unknown): boolean {
-  return ["ECONNREFUSED", "57P03"].includes(codeOf(error) ?? "");
+  return ["ECONNREFUSED", "CONNECT_TIMEOUT", "57P03", "53300"].includes(codeOf(error) ?? "");
 }
 
 /** The connection it came from is closed, or closes now. */

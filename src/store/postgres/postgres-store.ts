@@ -12,9 +12,12 @@ import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
 import * as leases from "./leases.ts";
 import { appendLog, readLog } from "./logs.ts";
 import { SCHEMA_VERSION } from "./migrate.ts";
-import type { PostgresConnection, Session } from "./postgres-connection.ts";
+import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
 import * as runs from "./read-runs.ts";
 import { readJobs, readNewestAttempts, writeChanges } from "./run-rows.ts";
+
+/** A heartbeat that waits longer for its answer would come too late for the next. */
+const RENEWAL_ANSWER_MS = 5_000;
 
 interface Executed {
   result: CommandResult;
@@ -120,13 +123,13 @@ export class PostgresStore implements Store {
   }
 
   async deleteRuns(runIds: string[]): Promise<void> {
-    await this.#db.write((session) => deleteRuns(session, runIds));
+    await this.#db.write((session) => deleteRuns(session, runIds), "never", LONG_ANSWER_MS);
     for (const runId of runIds) this.#states.drop(runId);
     this.#changes.emit();
   }
 
   referencedArtifacts() {
-    return this.#view(referencedArtifacts);
+    return this.#view(referencedArtifacts, LONG_ANSWER_MS);
   }
 
   async claimJob(claim: Claim): Promise<Lease | undefined> {
@@ -145,7 +148,11 @@ export class PostgresStore implements Store {
   /** Not repeated here: the next heartbeat does that, and the holder counts from when it asked. */
   async renewLeases(held: Lease[], leaseMs: number) {
     if (held.length === 0) return [];
-    return this.#db.writeOne((session) => leases.renewLeases(session, held, leaseMs));
+    return this.#db.writeOne(
+      (session) => leases.renewLeases(session, held, leaseMs),
+      "never",
+      RENEWAL_ANSWER_MS,
+    );
   }
 
   findExpiredLeases(mode: RunRecord["mode"]): Promise<Lease[]> {
@@ -183,8 +190,8 @@ export class PostgresStore implements Store {
     await this.#db[Symbol.asyncDispose]();
   }
 
-  #view<T>(body: (session: Session) => Promise<T>): Promise<T> {
-    return this.#db.read(body, { consistent: true });
+  #view<T>(body: (session: Session) => Promise<T>, answerMs?: number): Promise<T> {
+    return this.#db.read(body, { consistent: true, ...(answerMs === undefined ? {} : { answerMs }) });
   }
 
   async #execute(session: Session, runId: string, command: Command): Promise<Executed | undefined> {
