@@ -132,6 +132,6 @@ function toPattern(path: string): string {
 
 function notAllowed(method: string, methods: string[]): RequestRefused {
   return new RequestRefused(405, "USAGE", `${method} is not possible here`, {
-    headers: { allow: methods.join(", ") },
+    headers: { allow: [...methods].sort().join(", ") },
   });
 }
