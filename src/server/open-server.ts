@@ -64,6 +64,8 @@ function bind(
       idleTimeout: IDLE_SECONDS,
       maxRequestBodySize: MAX_PACK_BYTES + 1,
       development: false,
+      // Outside of development Bun would share the port with whoever else listens there.
+      reusePort: false,
       error: (error) => problemResponse(toCicdError(error)),
     });
   } catch (error) {
