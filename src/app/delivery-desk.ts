@@ -5,9 +5,10 @@ import { type TriggerOptions, triggerRuns } from "./trigger-runs.ts";
 
 /** How many repositories' events are acted upon at the same time. */
 const AT_ONCE = 4;
-/** Shorter than the lease: whoever has lost it is not at it any more. */
 const TIME_LIMIT_MS = 100_000;
-const LEASE_MS = 120_000;
+/** A server that dies holds an event up for so long. */
+const LEASE_MS = 10_000;
+const RENEWAL_MS = 3_000;
 const MAX_ATTEMPTS = 8;
 const FIRST_PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
@@ -98,11 +99,25 @@ export class DeliveryDesk implements AsyncDisposable {
     }
   }
 
-  private async trigger({ repositoryId, hostId, event }: DeliveryRecord): Promise<DeliveryResult> {
-    const repository = await (await this.app.registry()).findRepository({ id: repositoryId });
+  /** Should two servers be at it after all, they make the same runs. */
+  private async trigger({
+    id,
+    attempts,
+    repositoryId,
+    hostId,
+    event,
+  }: DeliveryRecord): Promise<DeliveryResult> {
+    const registry = await this.app.registry();
+    const repository = await registry.findRepository({ id: repositoryId });
     if (repository === undefined) return { runs: [], notes: ["the repository is not known any more"] };
-    const limit = AbortSignal.any([this.closing.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
-    return triggerRuns(this.app, repository, event, `webhook:${hostId}`, this.options, limit);
+    const renew = () => void registry.postponeDelivery(id, attempts, LEASE_MS).catch(() => {});
+    const renewing = setInterval(renew, RENEWAL_MS);
+    try {
+      const limit = AbortSignal.any([this.closing.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
+      return await triggerRuns(this.app, repository, event, `webhook:${hostId}`, this.options, limit);
+    } finally {
+      clearInterval(renewing);
+    }
   }
 
   private tellResult(delivery: DeliveryRecord, { runs, notes }: DeliveryResult): void {

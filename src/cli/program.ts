@@ -5,7 +5,7 @@ import { EXIT } from "../errors/codes.ts";
 import { Suggester } from "../pipeline/suggest.ts";
 import { allFlags, type CicdCommand, type Host } from "./command.ts";
 import { COMMANDS, type CommandEntry, findCommand } from "./commands.ts";
-import type { GLOBAL_FLAGS } from "./common-flags.ts";
+import { type GLOBAL_FLAGS, WORKER_FLAGS } from "./common-flags.ts";
 import { exitStatusOf, renderError, toCicdError, toErrorJson } from "./errors.ts";
 import { type FlagDefs, type FlagValues, parseFlags } from "./flags.ts";
 import { renderCommandHelp, renderProgramHelp } from "./help.ts";
@@ -62,7 +62,7 @@ async function runLoaded(
     const { flags, positionals } = parseFlags(rawArgs, allFlags(command));
     if (flags.help) return await print(renderCommandHelp(entry.name, entry.summary, command));
     checkPositionals(positionals, command);
-    const config = host.loadConfig(toConfigFlags(flags));
+    const config = host.loadConfig(toConfigFlags(flags, command.flags));
     output = createOutput(flags, config);
     using _impatience = interrupts.listen((count) => {
       if (count > 1 && !command.endsItself && !command.isService) process.exit(EXIT.interrupted);
@@ -118,7 +118,7 @@ function createOutput(flags: FlagValues<typeof GLOBAL_FLAGS>, config: Config): O
   });
 }
 
-function toConfigFlags(flags: FlagValues<FlagDefs>): Parameters<Host["loadConfig"]>[0] {
+function toConfigFlags(flags: FlagValues<FlagDefs>, defs: FlagDefs): Parameters<Host["loadConfig"]>[0] {
   const text = (name: string) => (typeof flags[name] === "string" ? { [name]: flags[name] } : {});
   return {
     ...text("database"),
@@ -127,7 +127,8 @@ function toConfigFlags(flags: FlagValues<FlagDefs>): Parameters<Host["loadConfig
     ...text("jobs"),
     ...text("listen"),
     ...text("shared"),
-    ...text("name"),
+    // Of other commands it names something else.
+    ...(defs.name === WORKER_FLAGS.name ? text("name") : {}),
     ...text("labels"),
     local: Boolean(flags.local),
     noColor: Boolean(flags["no-color"]),
