@@ -51,7 +51,7 @@ export const ERROR_CODES = {
   GIT_URL_REFUSED: {
     exit: EXIT.usage,
     meaning:
-      "The repository URL uses a protocol or form that is not allowed (https, ssh, file and local paths are).",
+      "The repository URL uses a protocol or form that is not allowed (https, ssh, file and local paths are), or a server was to clone from a private address or its own disk.",
   },
   GIT_FAILED: { exit: EXIT.outside, meaning: "A git command failed; the message carries git's own words." },
   SNAPSHOT_GONE: {

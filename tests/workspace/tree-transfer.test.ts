@@ -293,3 +293,30 @@ test("the same files may come twice at once, and an upload that breaks off leave
   await expect(server.receivePack(endless, { maxBytes: MIB }, aborted.signal)).rejects.toThrow("enough");
   expect(readdirSync(serverState.temporary)).toEqual([]);
 });
+
+test("a process that is killed in the middle of an upload leaves a temporary directory only", async () => {
+  const script = `
+    import { createGit } from ${JSON.stringify(join(import.meta.dir, "../../src/workspace/git.ts"))};
+    import { openStateDirectory } from ${JSON.stringify(join(import.meta.dir, "../../src/workspace/state-directory.ts"))};
+    import { createTreeTransfer } from ${JSON.stringify(join(import.meta.dir, "../../src/workspace/tree-transfer.ts"))};
+    const state = await openStateDirectory(${JSON.stringify(serverState.root)});
+    const transfer = createTreeTransfer(createGit({ PATH: process.env.PATH }), state);
+    const { signal } = new AbortController();
+    await transfer.receivePack(Bun.stdin.stream(), { maxBytes: 1e6 }, signal);
+  `;
+  const { repo, blob } = await emptyRepository();
+  const child = Bun.spawn([process.execPath, "-e", script], {
+    stdin: "pipe",
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+  child.stdin.write(pack(repo, blob).subarray(0, 20));
+  await child.stdin.flush();
+  const spooled = new Bun.Glob("pack-*/objects/pack/pack-new.pack");
+  await eventually(() => [...spooled.scanSync(serverState.temporary)].length === 1, { withinMs: 20_000 });
+  child.kill("SIGKILL");
+  await child.exited;
+  expect(readdirSync(serverState.temporary)).toHaveLength(1);
+  expect(readdirSync(serverState.received)).toEqual([]);
+  expect(await server.findMissing([blob], never)).toEqual([blob]);
+}, 30_000);
