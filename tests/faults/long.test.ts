@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { startBlackHoleProxy } from "../support/black-hole-proxy.ts";
 import { eventually } from "../support/eventually.ts";
 import { counted, countedPart, countingJob, countingPlan, Fleet } from "../support/fleet.ts";
 import { planOf } from "../support/plans.ts";
@@ -70,6 +71,25 @@ describe("a fleet on one database", () => {
     worker.kill("SIGTERM");
     expect(await worker.exited).toBe(0);
   }, 240_000);
+
+  test("a network that swallows everything stops the containers in time, and the worker works again after it", async () => {
+    await using fleet = await Fleet.open();
+    await using proxy = await startBlackHoleProxy(fleet.database.url, "LISTEN");
+    const worker = fleet.worker("cut-off", { database: proxy.url });
+    const { id } = await fleet.run(countingPlan(2_000, 0.1));
+    await fleet.hasPrinted(id, 3);
+    proxy.swallowsAll = true;
+    const cutAt = performance.now();
+    const hasWork = async () => (await readdir(join(fleet.stateDir, "workspaces"))).length > 0;
+    await eventually(async () => !(await hasWork()), { withinMs: 40_000, everyMs: 100 });
+    expect(performance.now() - cutAt).toBeLessThan(25_000);
+    proxy.swallowsAll = false;
+    expect((await fleet.ended(id, 90_000)).jobs[0]).toMatchObject({ failureReason: "worker_lost" });
+    const next = await fleet.run(countingPlan(3, 0.1));
+    expectWhole(await fleet.ended(next.id, 90_000), countedPart(await fleet.log(next.id)), 3);
+    worker.kill("SIGTERM");
+    expect(await worker.exited).toBe(0);
+  }, 300_000);
 
   test.each(["SIGTERM", "SIGKILL"] as const)(
     "a restart of the server (%s) in the middle of ten pipelines leaves all ten finishing with whole logs",
