@@ -161,6 +161,17 @@ describe("on a server with PostgreSQL", () => {
     expect(listing.split("\n").sort()).toEqual(["", "out/bin/tool", "out/link -> bin/tool"]);
   });
 
+  test("another server cannot listen at the same address", async () => {
+    await using sandbox = await mode.open({ "README.md": "" });
+    const { status, stderr } = await sandbox.cicd(
+      "serve",
+      "--no-worker",
+      "--listen",
+      new URL(server.url).host,
+    );
+    expect([status, stderr]).toEqual([3, expect.stringContaining("it is in use [LISTEN_FAILED]")]);
+  });
+
   test("doctor looks at the server as well", async () => {
     await using sandbox = await mode.open({ "README.md": "" });
     const { findings } = json(await sandbox.cicd("doctor", "--json"));
