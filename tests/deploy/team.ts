@@ -18,13 +18,14 @@ export interface Attempt {
   reason: string | null;
 }
 
+/** With an origin, so that it is the same repository in whichever container it lies. */
 const MAKE_REPOSITORY = `
   rm -rf /tmp/repo
   mkdir -p /tmp/repo/.cicd-pipelines
   cd /tmp/repo
   echo snapshot > README
-  printf %s "$1" > .cicd-pipelines/team.yml
   git init -q -b main
+  git remote add origin https://git.example.org/team/repo.git
 `;
 
 type Docker = (...args: string[]) => Promise<string>;
@@ -54,12 +55,14 @@ export class Team {
       "--json",
     ];
     const said = await docker("exec", containers.server, ...create);
+    await docker("exec", containers.server, "sh", "-euc", MAKE_REPOSITORY);
     return new Team(docker, containers, (JSON.parse(said) as { token: string }).token);
   }
 
   /** Sends a repository with this pipeline and a file README, `snapshot`; returns what was queued. */
   async startRun(pipeline: { name: string; file: string }): Promise<Run> {
-    await this.#docker("exec", this.#containers.server, "sh", "-euc", MAKE_REPOSITORY, "sh", pipeline.file);
+    const write = 'printf %s "$1" > /tmp/repo/.cicd-pipelines/team.yml';
+    await this.#docker("exec", this.#containers.server, "sh", "-euc", write, "sh", pipeline.file);
     await this.cicd("run", "-r", "/tmp/repo", "--detach");
     const { runs } = JSON.parse(await this.cicd("list", "-a", "-n", "1", "--json")) as { runs: Run[] };
     return runs[0]!;
