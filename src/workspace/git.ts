@@ -90,7 +90,7 @@ async function* streamGit(
     checkStatus(call, status, await stderr);
   } finally {
     signal.removeEventListener("abort", abort);
-    abort();
+    if (child.exitCode === null && child.signalCode === null) abort();
     await child.exited;
   }
 }

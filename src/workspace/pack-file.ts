@@ -31,8 +31,7 @@ export async function spoolPack(
   // The last bytes may be the trailer, which its own hash leaves out.
   let held = Buffer.alloc(0);
   try {
-    for await (const chunk of pack) {
-      signal.throwIfAborted();
+    for await (const chunk of untilAborted(pack, signal)) {
       bytes += chunk.length;
       if (bytes > limits.maxBytes) throw refused(`it is larger than ${limits.maxBytes} bytes`);
       if (header.length < HEADER_BYTES) {
@@ -53,6 +52,28 @@ export async function spoolPack(
   }
   const format = sha1.digest().equals(held) || bytes < HEADER_BYTES + SHA256_BYTES ? "sha1" : "sha256";
   return { path, objects: header.readUInt32BE(8), format };
+}
+
+/** Also ends, with the signal's reason, while nothing comes. */
+async function* untilAborted(
+  bytes: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = bytes.getReader();
+  const cancel = () => reader.cancel(signal.reason).catch(() => {});
+  signal.addEventListener("abort", cancel, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    await cancel();
+  }
 }
 
 function checkHeader(header: Buffer, maxObjects: number): void {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TreeTransfer } from "../../src/run/workspace.ts";
@@ -8,6 +8,9 @@ import { createLayerStore } from "../../src/workspace/layers.ts";
 import { snapshotPathOf } from "../../src/workspace/state-directory.ts";
 import { createTreeTransfer } from "../../src/workspace/tree-transfer.ts";
 import { codeOf, type Fixture, listTree, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
+
+/** Git starts many processes; other tests may keep the machine busy meanwhile. */
+setDefaultTimeout(30_000);
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOTHING = {

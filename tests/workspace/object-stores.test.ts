@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,9 @@ import { openSharedStore, SharedStore } from "../../src/workspace/shared-store.t
 import { describeObjectStore } from "../contract/object-store.ts";
 import { type S3Server, startS3 } from "../support/s3.ts";
 import { codeOf, never } from "./fixture.ts";
+
+/** Git starts many processes; other tests may keep the machine busy meanwhile. */
+setDefaultTimeout(30_000);
 
 let root: string;
 let s3: S3Server;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createGit } from "../../src/workspace/git.ts";
@@ -6,6 +6,9 @@ import { isPublicAddress } from "../../src/workspace/private-address.ts";
 import { openRemote } from "../../src/workspace/remote-access.ts";
 import { createSourceOpener } from "../../src/workspace/source.ts";
 import { codeOf, type Fixture, git, makeFixture, makeRepository, never } from "./fixture.ts";
+
+/** Git starts many processes; other tests may keep the machine busy meanwhile. */
+setDefaultTimeout(30_000);
 
 let fixture: Fixture;
 beforeEach(async () => {

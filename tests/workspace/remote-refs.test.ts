@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf, type Fixture, git, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
+
+/** Git starts many processes; other tests may keep the machine busy meanwhile. */
+setDefaultTimeout(30_000);
 
 let fixture: Fixture;
 let repo: string;

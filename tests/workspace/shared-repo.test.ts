@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { type Fixture, git, makeFixture, makeRepository, never } from "./fixture.ts";
+
+/** Git starts many processes; other tests may keep the machine busy meanwhile. */
+setDefaultTimeout(30_000);
 
 let fixture: Fixture;
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import {
   snapshotPathOf,
 } from "../../src/workspace/state-directory.ts";
 import { createTreeTransfer } from "../../src/workspace/tree-transfer.ts";
+import { eventually } from "../support/eventually.ts";
 import {
   codeOf,
   type Fixture,
@@ -22,6 +23,9 @@ import {
   never,
   writeFiles,
 } from "./fixture.ts";
+
+/** Git starts many processes; other tests may keep the machine busy meanwhile. */
+setDefaultTimeout(30_000);
 
 const MIB = 1024 * 1024;
 
@@ -285,9 +289,10 @@ test("the same files may come twice at once, and an upload that breaks off leave
   await expect(server.receivePack(broken, { maxBytes: MIB }, never)).rejects.toThrow("the client left");
   const aborted = new AbortController();
   const endless = new ReadableStream<Uint8Array>({
-    pull(controller) {
+    start: (controller) => controller.enqueue(new TextEncoder().encode("PACK\0\0\0\x02\0\0\0\x01")),
+    pull() {
       aborted.abort(new Error("enough"));
-      controller.enqueue(new TextEncoder().encode("PACK\0\0\0\x02\0\0\0\x01"));
+      return new Promise(() => {});
     },
   });
   await expect(server.receivePack(endless, { maxBytes: MIB }, aborted.signal)).rejects.toThrow("enough");

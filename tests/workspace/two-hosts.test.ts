@@ -1,4 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import type { ArtifactReader, LayerStore, SourceOpener, StoredLayer } from "../../src/run/workspace.ts";
@@ -15,6 +24,9 @@ import { openStateDirectory, type StateDirectory } from "../../src/workspace/sta
 import { createTreeTransfer } from "../../src/workspace/tree-transfer.ts";
 import { type S3Server, startS3 } from "../support/s3.ts";
 import { codeOf, type Fixture, listTree, makeFixture, makeRepository, never, writeFiles } from "./fixture.ts";
+
+/** Git starts many processes; other tests may keep the machine busy meanwhile. */
+setDefaultTimeout(30_000);
 
 let s3: S3Server;
 beforeAll(async () => {
