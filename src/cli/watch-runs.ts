@@ -48,7 +48,10 @@ export async function watchRuns(
     return interrupts.wasInterrupted ? EXIT.interrupted : exitStatusOf(ended);
   } catch (error) {
     await view.leave();
-    if (stop.signal.reason !== DETACHED) throw error;
+    if (stop.signal.reason !== DETACHED) {
+      if (error === interrupts.signal.reason) output.note("the server was asked to cancel; see: cicd list");
+      throw error;
+    }
     interrupts.forgive();
     return tellDetached(
       output,

@@ -30,6 +30,8 @@ export async function fetchArtifacts(
   signal: AbortSignal,
 ): Promise<ListedArtifact[]> {
   const wanted = chooseArtifacts({ ...run, ...listed }, request.path);
+  const unsafe = wanted.find(({ path }) => !isInside(path));
+  if (unsafe !== undefined) throw oddAnswer(parts.client.address, `it names ${JSON.stringify(unsafe.path)}`);
   const jobs = [...new Set(wanted.map(({ job }) => job))];
   if (request.path === undefined) await fetchLayers(parts, run.id, jobs, wanted, request, signal);
   else {
@@ -94,6 +96,11 @@ async function fetchFile(
     }
     if (hash.digest("hex") !== sha256) throw oddAnswer(client.address, `${path} is not what it lists`);
   }
+}
+
+/** A path that stays below whatever directory it is put into. */
+function isInside(path: string): boolean {
+  return path.split("/").every((name) => !/^\.{0,2}$|\0/.test(name));
 }
 
 function toStream(chunks: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {

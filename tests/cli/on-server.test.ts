@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../support/eventually.ts";
 import { newSchema } from "../support/postgres.ts";
-import { type Ended, finish, type Sandbox } from "../support/sandbox.ts";
+import type { Ended, Sandbox } from "../support/sandbox.ts";
 import { ServerProcess } from "../support/server.ts";
 import { startAtTerminal } from "../support/terminal.ts";
 import { commandsSuite } from "./commands-suite.ts";
@@ -63,8 +63,9 @@ describe("on a server with PostgreSQL", () => {
       await using sandbox = await mode.open({
         ".cicd-pipelines/count.yml": `name: count\njobs:\n  a: { stage: test, script: ${JSON.stringify(count)} }\n`,
       });
-      const child = sandbox.start("run");
-      const ended = finish(child);
+      const ended = sandbox.cicd("run");
+      await eventually(async () => (await sandbox.cicd("list")).stdout.includes("count #1"));
+      const followers = [sandbox.cicd("logs", "-f"), sandbox.cicd("logs", "-f", "--job", "a")];
       for (const signal of ["SIGTERM", "SIGKILL"] as const) {
         const at = async () => (await sandbox.cicd("logs")).stdout.split("\n").length;
         const before = await at().catch(() => 0);
@@ -74,8 +75,11 @@ describe("on a server with PostgreSQL", () => {
       }
       const { status, stderr, stdout } = await ended;
       expect([status, stdout]).toEqual([0, expect.stringContaining("count #1 succeeded")]);
-      const lines = [...stderr.matchAll(/^\[a\] line (\d+)$/gm)].map(([, number]) => Number(number));
-      expect(lines).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+      const shown = [stderr, ...(await Promise.all(followers)).map((follower) => follower.stdout)];
+      for (const text of shown) {
+        const lines = [...text.matchAll(/^(?:\[a\] )?line (\d+)$/gm)].map(([, number]) => Number(number));
+        expect(lines).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+      }
       expect(stderr.match(/is away; reconnecting/g)?.length ?? 0).toBeLessThanOrEqual(2);
     }, 60_000);
   });
