@@ -9,8 +9,9 @@ const TIME_LIMIT_MS = 100_000;
 /** A server that dies holds an event up for so long. */
 const LEASE_MS = 10_000;
 const RENEWAL_MS = 3_000;
-const MAX_ATTEMPTS = 8;
-const FIRST_PAUSE_MS = 2_000;
+/** With the pauses between them a quarter of an hour. */
+const MAX_ATTEMPTS = 12;
+const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
 /**

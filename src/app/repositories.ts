@@ -5,7 +5,7 @@ import type { App } from "./app.ts";
 import { openShared } from "./enqueue-runs.ts";
 import { toIso } from "./shapes.ts";
 import { syncSchedules } from "./sync-schedules.ts";
-import { isFinal, loadTriggered, type TriggerOptions } from "./trigger-runs.ts";
+import { loadTriggered, type TriggerOptions } from "./trigger-runs.ts";
 
 /** What people see of a registered repository; its webhook's secret is shown once, when it is added. */
 export interface RepositoryJson {
@@ -94,11 +94,7 @@ export async function addRepository(
       hint: "see what there is with: cicd repo list",
     });
   }
-  const files = await loadTriggered(source, options).catch((error: unknown) => {
-    if (isFinal(error)) return [];
-    throw error;
-  });
-  await syncSchedules(app, record.id, files);
+  await syncSchedules(app, record.id, await loadTriggered(source, options));
   const repository = toRepositoryJson({ ...record, createdAt: app.now() }, options.baseUrl);
   return { repository, webhookSecret: record.webhookSecret };
 }

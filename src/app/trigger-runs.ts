@@ -12,6 +12,7 @@ import { openShared, queueFiles } from "./enqueue-runs.ts";
 import { nameOfFile } from "./judge-pipelines.ts";
 import { loadFromSource } from "./load-pipelines.ts";
 import type { Log } from "./log-line.ts";
+import { PIPELINE_DIRECTORY } from "./pipeline-tree.ts";
 import type { LoadedFile } from "./run-request.ts";
 import { syncSchedules } from "./sync-schedules.ts";
 
@@ -41,6 +42,7 @@ export async function triggerRuns(
       await syncSchedules(app, repository.id, files);
     if (event.kind !== "tag" && asksToSkip(source.source.commitMessage ?? ""))
       return { runs: [], notes: ["the commit's message asks for no run"] };
+    if (files.length === 0) return { runs: [], notes: [`there is no pipeline in ${PIPELINE_DIRECTORY}/`] };
     const { chosen, notes } = await chooseFiles(app, repository, event, files, signal);
     if (chosen.length === 0) return { runs: [], notes };
     const request = { ...NOTHING_CHOSEN, executor: options.executor, trigger: event.kind, delivery };
@@ -61,23 +63,23 @@ export async function triggerRuns(
 export const NOTHING_CHOSEN = { overrides: [], variables: {}, jobs: [] };
 
 /** Trying again would not help. */
-const FINAL: ErrorCode[] = [
-  "GIT_REF_NOT_FOUND",
-  "GIT_URL_REFUSED",
-  "CONFIG_NOT_FOUND",
-  "USAGE",
-  "NOTHING_TO_DO",
-];
+const FINAL: ErrorCode[] = ["GIT_REF_NOT_FOUND", "GIT_URL_REFUSED", "USAGE", "NOTHING_TO_DO"];
 
 export function isFinal(error: unknown): error is CicdError {
   return error instanceof CicdError && FINAL.includes(error.code);
 }
 
-export function loadTriggered(
+/** The pipeline files of an opened commit; none where it has none. */
+export async function loadTriggered(
   source: Source,
   { executor }: Pick<TriggerOptions, "executor">,
 ): Promise<LoadedFile[]> {
-  return loadFromSource(source, { overrides: [], imageRequired: executor === "docker" });
+  try {
+    return await loadFromSource(source, { overrides: [], imageRequired: executor === "docker" });
+  } catch (error) {
+    if (error instanceof CicdError && error.code === "CONFIG_NOT_FOUND") return [];
+    throw error;
+  }
 }
 
 /** The commit of an event, fetched from the registered address and no other. */

@@ -106,6 +106,13 @@ describe("the schedules", () => {
     expect(await schedules(place)).toEqual([["weekly", "0 0 * * 1", "UTC", "release"]]);
   });
 
+  test("go with the last pipeline", async () => {
+    const place = await places.make(NIGHTLY);
+    const after = place.upstream.commit({ ".cicd-pipelines/nightly.yml": null });
+    await place.github("push", githubPush({ ref: "refs/heads/main", after }));
+    expect(await listSchedules(place.app)).toEqual([]);
+  });
+
   test("follow a default branch of another name when the repository is read anew", async () => {
     const place = await places.make(NIGHTLY);
     place.upstream.git("branch", "-m", "main", "trunk");
