@@ -101,6 +101,14 @@ describe("compose.yaml", () => {
     expect(said).toContain("not a swarm manager");
   });
 
+  test("asks for what has no sensible default", async () => {
+    const said = await succeed(
+      ["docker", "stack", "deploy", "-c", join(ROOT, "compose.yaml"), "cicd-test-none"],
+      { env: { DOCKER_GID: "" } },
+    ).catch(String);
+    expect(said).toContain("DOCKER_GID is missing a value");
+  });
+
   test("opens one port, of the loopback interface", () => {
     expect(services.server.ports).toEqual(["${CICD_PUBLISH:-127.0.0.1:7878}:7878"]);
     expect(services.database.ports).toBeUndefined();
