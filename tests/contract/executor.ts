@@ -226,6 +226,13 @@ export function executorContract(name: string, make: MakeExecutor, options: Cont
       expect(await second.result).toMatchObject({ status: "failed", exitCode: 7 });
     });
 
+    test.concurrent("an attempt under way of which nothing is left fails, and is not started again", async () => {
+      await bench.executor.check();
+      const { log, result } = await bench.run({ script: ["echo again"] }, { isUnderWay: true });
+      expect(log).toBe("");
+      expect(result).toMatchObject({ status: "failed", failureReason: "runner_system_failure" });
+    });
+
     test.concurrent("an attempt that has ended already is adopted with its whole log, not run again", async () => {
       const spec = bench.spec({ script: ["echo once", "exit 3"] });
       const first = await bench.executor.start(spec, never());

@@ -2,6 +2,7 @@ import { describeQueueEvent } from "../../app/describe-queue-event.ts";
 import type { QueueEvent } from "../../app/queue-event.ts";
 import { workQueue } from "../../app/work-queue.ts";
 import { toDuration } from "../../config/settings.ts";
+import { EXIT } from "../../errors/codes.ts";
 import { defineCicdCommand } from "../command.ts";
 import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
 import { writeLogLines } from "../write-log-lines.ts";
@@ -20,7 +21,7 @@ export default defineCicdCommand({
   },
   details: `Takes jobs from the queue of a team's database and runs them on this host. The first SIGTERM takes no
 new jobs and waits for those that run; the second hands them over: they go on, and the next worker
-of the same name on this host takes them up again.`,
+of the same name on this host takes them up again. A third kills the worker at once, to the same effect.`,
   examples: [
     "cicd worker --database postgres://cicd@db.example.org/cicd --shared s3://cicd",
     "cicd worker --name build-1 --labels linux,gpu --jobs 8",
@@ -31,6 +32,7 @@ of the same name on this host takes them up again.`,
     const handOver = new AbortController();
     using _listening = interrupts.listen((count) => {
       if (count > 1) handOver.abort();
+      if (count > 2) process.exit(EXIT.interrupted);
     });
     const { team, executor, maxParallelJobs, graceMs, logLimitBytes } = config;
     const options = {
