@@ -11,9 +11,11 @@ export class S3ObjectStore implements ObjectStore {
     place: { bucket: string; prefix: string },
     variables: Readonly<Record<string, string | undefined>>,
   ) {
-    this.address = `s3://${place.bucket}/${place.prefix}`;
+    const settings = settingsOf(variables);
+    const endpoint = URL.parse(settings.endpoint ?? "")?.origin;
+    this.address = `s3://${place.bucket}/${place.prefix}${endpoint === undefined ? "" : ` at ${endpoint}`}`;
     this.prefix = place.prefix === "" ? "" : `${place.prefix.replace(/\/+$/, "")}/`;
-    this.client = new S3({ bucket: place.bucket, ...settingsOf(variables) });
+    this.client = new S3({ bucket: place.bucket, ...settings });
   }
 
   private readonly prefix: string;
