@@ -238,27 +238,26 @@ describe("the hosts", () => {
     });
   });
 
-  test.each([
-    ["gitea", "x-gitea"],
-    ["forgejo", "x-forgejo"],
-  ])("%s: by its own headers, although it sends GitHub's, too", async (_, prefix) => {
+  test("Gitea and Forgejo: by their own headers, although they send GitHub's, too", async () => {
     const place = await places.make(WEB);
-    const body = JSON.stringify(giteaPush({ ref: "refs/heads/main", after: head(place) }));
-    const signature = hmac(place.repository.secret, body);
-    const headers = {
-      "content-type": "application/json",
-      "x-github-event": "push",
-      "x-github-delivery": "d",
-      "x-hub-signature-256": `sha256=${signature}`,
-      "x-gitea-event": "push",
-      [`${prefix}-event`]: "push",
-      [`${prefix}-delivery`]: "f6266f16-1bf3-46a5-9ea4-602e06ead473",
-    };
-    const wrong = await place.send(body, { ...headers, [`${prefix}-signature`]: hmac("other", body) });
-    expect(wrong.status).toBe(401);
-    const right = await place.send(body, { ...headers, [`${prefix}-signature`]: signature });
-    expect(right.body.runs).toHaveLength(1);
-    expect((await place.runs())[0]!.delivery).toBe("webhook:f6266f16-1bf3-46a5-9ea4-602e06ead473");
+    for (const [prefix, delivery] of [
+      ["x-gitea", "f6266f16-1bf3-46a5-9ea4-602e06ead473"],
+      ["x-forgejo", "0d1a3f8e-0000-46a5-9ea4-602e06ead473"],
+    ]) {
+      const message = `By ${prefix}`;
+      const body = JSON.stringify(giteaPush({ ref: "refs/heads/main", after: head(place), message }));
+      const signature = hmac(place.repository.secret, body);
+      const headers = {
+        ...{ "content-type": "application/json", "x-gitea-event": "push", "x-github-event": "push" },
+        ...{ "x-github-delivery": "d", "x-hub-signature-256": `sha256=${signature}` },
+        ...{ [`${prefix}-event`]: "push", [`${prefix}-delivery`]: delivery! },
+      };
+      const wrong = await place.send(body, { ...headers, [`${prefix}-signature`]: hmac("other", body) });
+      expect(wrong.status).toBe(401);
+      const right = await place.send(body, { ...headers, [`${prefix}-signature`]: signature });
+      expect(right.body.runs).toHaveLength(1);
+      expect((await place.runs()).at(-1)!.delivery).toBe(`webhook:${delivery}`);
+    }
   });
 
   test("a ping is answered, other events are, too", async () => {
@@ -314,20 +313,23 @@ describe("a webhook that is not genuine", () => {
     expect(await place.github("push", payload)).toMatchObject({ status: 413, body: { code: "TOO_LARGE" } });
   });
 
-  test.each([
-    ["a ref that git would take for something else", { ref: "refs/heads/--upload-pack=touch x" }],
-    ["a ref with two dots", { ref: "refs/heads/a..b" }],
-    ["a commit that is no hash", { after: "HEAD" }],
-    ["a commit with an option", { after: `--${"a".repeat(38)}` }],
-    ["no commit", { after: null }],
-    ["a list for a ref", { ref: ["refs/heads/main"] }],
-  ])("or tells nonsense is refused: %s", async (_, change) => {
+  test("or tells nonsense is refused: refs and commits that git would take for something else", async () => {
     const place = await places.make(WEB);
-    expect(await place.github("push", { ...push(place), ...change })).toMatchObject({
-      status: 400,
-      body: { code: "USAGE" },
-    });
+    const changes = [
+      { ref: "refs/heads/--upload-pack=touch x" },
+      { ref: "refs/heads/a..b" },
+      { ref: ["refs/heads/main"] },
+      { after: "HEAD" },
+      { after: `--${"a".repeat(38)}` },
+      { after: null },
+    ];
+    for (const change of changes) {
+      const { status, body } = await place.github("push", { ...push(place), ...change });
+      expect([change, status, body.code]).toEqual([change, 400, "USAGE"]);
+    }
     expect((await place.github("push", "[".repeat(100))).status).toBe(400);
+    const pullRequest = { action: "opened", number: 1, sha: head(place), source: "-x", target: "main" };
+    expect((await place.github("pull_request", githubPullRequest(pullRequest))).status).toBe(400);
   });
 });
 
