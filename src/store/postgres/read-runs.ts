@@ -24,25 +24,31 @@ export async function findRuns(db: Session, plans: PlanCache, filter: RunFilter)
   return toRecords(db, plans, await db.all<RunRow>(sql, ...selection.values));
 }
 
-/** The jobs, attempts and artifacts of `runs`, in one statement each. */
+/**
+ * The jobs, attempts and artifacts of `runs`, in one statement each. `OFFSET 0` makes the planner look them up run by run, by
+ * index: where it knows nothing of the tables yet it would read all of them.
+ */
 export async function readDetails(db: Session, runs: RunRecord[]): Promise<RunDetail[]> {
   const ids = JSON.stringify(runs.map((run) => run.id));
-  const ofRuns = "jobs.run_id IN (SELECT json_array_elements_text($1::text::json))";
+  const wanted = "json_array_elements_text($1::text::json) AS wanted (id)";
+  const attemptsAndJobs = `CROSS JOIN LATERAL (SELECT * FROM attempts WHERE run_id = wanted.id OFFSET 0) AS attempts
+    CROSS JOIN LATERAL (SELECT position FROM jobs WHERE id = attempts.job_id OFFSET 0) AS jobs`;
   const [jobs, attempts, artifacts] = await Promise.all([
     db.all<JobRecord>(
-      `SELECT ${JOB_COLUMNS} FROM jobs WHERE ${ofRuns} ORDER BY jobs.run_id, jobs.position`,
+      `SELECT ${JOB_COLUMNS}
+       FROM ${wanted} CROSS JOIN LATERAL (SELECT * FROM jobs WHERE run_id = wanted.id OFFSET 0) AS jobs
+       ORDER BY jobs.run_id, jobs.position`,
       ids,
     ),
     db.all<AttemptRecord>(
-      `SELECT ${ATTEMPT_COLUMNS} FROM jobs JOIN attempts ON attempts.job_id = jobs.id
-       WHERE ${ofRuns} ORDER BY jobs.run_id, jobs.position, attempts.number`,
+      `SELECT ${ATTEMPT_COLUMNS} FROM ${wanted} ${attemptsAndJobs}
+       ORDER BY attempts.run_id, jobs.position, attempts.number`,
       ids,
     ),
     db.all<ArtifactRecord & { jobId: string; attempt: number; runId: string }>(
-      `SELECT ${ARTIFACT_COLUMNS} FROM artifacts
-       JOIN attempts ON attempts.id = artifacts.attempt_id
-       JOIN jobs ON jobs.id = attempts.job_id
-       WHERE ${ofRuns} ORDER BY artifacts.path, jobs.position, attempts.number`,
+      `SELECT ${ARTIFACT_COLUMNS} FROM ${wanted} ${attemptsAndJobs}
+       CROSS JOIN LATERAL (SELECT * FROM artifacts WHERE attempt_id = attempts.id OFFSET 0) AS artifacts
+       ORDER BY artifacts.path, jobs.position, attempts.number`,
       ids,
     ),
   ]);
