@@ -60,6 +60,31 @@ describe("a SQLite store's file", () => {
     expect((await again.createRun(newRun("b", ONE_JOB))).number).toBe(2);
   });
 
+  test("of an older cicd is brought up to date with its runs, whose plans say less", async () => {
+    await using first = await openSqliteStore({ path: join(dirname(path), "current.db") });
+    await first.createRun(newRun("a", ONE_JOB, { mode: "local" }));
+    mkdirSync(dirname(path), { recursive: true });
+    const raw = new Database(path);
+    const migrations = join(import.meta.dir, "..", "..", "src", "store", "sqlite", "migrations");
+    for (const name of ["0001_initial.sql", "0002_busy_time.sql"])
+      raw.run(readFileSync(join(migrations, name), "utf8"));
+    raw.run("PRAGMA application_id = 0x63696364");
+    raw.run("PRAGMA user_version = 2");
+    raw.run("ATTACH ?1 AS current", [join(dirname(path), "current.db")]);
+    for (const table of ["repositories", "pipelines", "plans", "runs", "jobs", "events"]) {
+      const columns = raw.query<{ name: string }, [string]>("SELECT name FROM pragma_table_info(?1, 'main')");
+      const names = columns.all(table).map(({ name }) => name);
+      raw.run(`INSERT INTO main.${table} (${names}) SELECT ${names} FROM current.${table}`);
+    }
+    raw.run("UPDATE plans SET plan = json_remove(plan, '$.jobs[0].tags', '$.jobs[0].interruptible')");
+    raw.close();
+    const store = await openStore();
+    const run = (await store.readRun("a"))!.run;
+    expect(run).toMatchObject({ delivery: null, after: null, source: { tag: null } });
+    expect(run.plan.jobs[0]).toMatchObject({ name: "only", tags: [], interruptible: false });
+    expect(await claimed(store, { scope: { kind: "runs", runIds: ["a"] } })).toMatchObject({ jobId: "a-0" });
+  });
+
   test("of a newer cicd is refused and left as it was", async () => {
     await (await openSqliteStore({ path }))[Symbol.asyncDispose]();
     const raw = new Database(path);
