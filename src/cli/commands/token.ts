@@ -2,6 +2,7 @@ import { localTokens, type TokenJson, type TokenRequest } from "../../app/tokens
 import { toDuration } from "../../config/settings.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
+import { LOCAL_FLAG } from "../common-flags.ts";
 import { renderTable } from "../render/table.ts";
 
 const LONGEST_LIFE_MS = 10 * 366 * 86_400_000;
@@ -10,6 +11,7 @@ const ROLES = ["read", "run", "admin"] as const;
 export default defineCicdCommand({
   positionals: { usage: "create | list | revoke NAME|ID", max: 2 },
   flags: {
+    ...LOCAL_FLAG,
     name: { kind: "string", value: "NAME", summary: "create: what it is for; unique" },
     role: {
       kind: "string",
