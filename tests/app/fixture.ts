@@ -85,7 +85,7 @@ export class AppFixture {
   /** Records a run; its jobs end as `ends` says, in that order, each after a second. */
   async record(plan: Plan, ends: Record<string, Partial<Outcome>> = {}): Promise<RunDetail> {
     const id = this.app.newId();
-    await this.store.createRun(newRun(id, plan));
+    await this.store.createRun({ ...newRun(id, plan), mode: "local" });
     for (const outcome of Object.values(ends)) {
       const lease = await this.begin(id);
       this.now += 1000;
