@@ -24,8 +24,16 @@ export interface Store extends RunStore, QueueStore, LogStore, AsyncDisposable {
   readonly isReadOnly: boolean;
   /** For `doctor`: reads enough of the database to know that it is sound. Throws STORE_CORRUPT with what is wrong. */
   check(): Promise<void>;
-  /** For `doctor`: what and where it is, without secrets, and its schema version. */
-  describe(): Promise<{ kind: "memory" | "sqlite" | "postgres"; location: string; schemaVersion: number }>;
+  /**
+   * What and where it is, without secrets, and its schema version. `id` (`[0-9a-f]{32}`) tells the database from every other,
+   * by whatever name it is reached: what one database knows nothing of may belong to another.
+   */
+  describe(): Promise<{
+    kind: "memory" | "sqlite" | "postgres";
+    location: string;
+    schemaVersion: number;
+    id: string;
+  }>;
   /**
    * Calls `listener` soon after something changed, by this process or another. A hint only: it may come late, too
    * often or never; whoever waits also polls.

@@ -38,7 +38,7 @@ describe("a PostgreSQL store's schema", () => {
     const stores = await Promise.all(Array.from({ length: 6 }, () => openStore()));
     const runs = await Promise.all(stores.map((store, i) => store.createRun(newRun(`r${i}`, ONE_JOB))));
     expect(runs.map(({ number }) => number).sort()).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(await stores[0]!.describe()).toMatchObject({ kind: "postgres", schemaVersion: 5 });
+    expect(await stores[0]!.describe()).toMatchObject({ kind: "postgres", schemaVersion: 6 });
   });
 
   test("of a newer cicd is refused", async () => {

@@ -48,7 +48,7 @@ describe("a SQLite store's file", () => {
     const mode = (file: string) => statSync(file).mode & 0o777;
     expect(mode(dirname(path))).toBe(0o700);
     expect([path, `${path}-wal`, `${path}-shm`].map(mode)).toEqual([0o600, 0o600, 0o600]);
-    expect(await store.describe()).toEqual({ kind: "sqlite", location: path, schemaVersion: 5 });
+    expect(await store.describe()).toMatchObject({ kind: "sqlite", location: path, schemaVersion: 6 });
   });
 
   test("keeps what was stored when it is opened again", async () => {
@@ -246,7 +246,7 @@ describe("a SQLite store", () => {
 describe("several processes on one file", () => {
   test("may make it at the same time", async () => {
     const all = await Promise.all(Array.from({ length: 6 }, () => inProcess("open")));
-    expect(all.every(({ schemaVersion }) => schemaVersion === 5)).toBe(true);
+    expect(all.every(({ schemaVersion }) => schemaVersion === 6)).toBe(true);
     const store = await openStore();
     expect((await store.createRun(newRun("a", ONE_JOB))).number).toBe(1);
   }, 20_000);

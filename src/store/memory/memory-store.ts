@@ -39,6 +39,7 @@ interface StoredRun {
 /** The store contract in this process's memory, for the orchestrator's own tests. `now` is the database's clock. */
 export class MemoryStore implements Store {
   readonly #now: () => EpochMs;
+  readonly #id = crypto.randomUUID().replaceAll("-", "");
   readonly #runs = new Map<string, StoredRun>();
   readonly #logs = new Map<string, Uint8Array[]>();
   readonly #numbers = new Map<string, number>();
@@ -55,7 +56,7 @@ export class MemoryStore implements Store {
   async check(): Promise<void> {}
 
   async describe() {
-    return { kind: "memory" as const, location: "memory", schemaVersion: 1 };
+    return { kind: "memory" as const, location: "memory", schemaVersion: 1, id: this.#id };
   }
 
   watch(listener: () => void): Disposable {

@@ -4,10 +4,11 @@ import busyTime from "./migrations/0002_busy_time.sql" with { type: "text" };
 import team from "./migrations/0003_team.sql" with { type: "text" };
 import registry from "./migrations/0004_registry.sql" with { type: "text" };
 import deliveries from "./migrations/0005_deliveries.sql" with { type: "text" };
+import identity from "./migrations/0006_identity.sql" with { type: "text" };
 import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
-const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry, deliveries];
+const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry, deliveries, identity];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
@@ -65,7 +66,7 @@ async function refuseForeignTables(session: Session, location: string): Promise<
     `SELECT relname AS name FROM pg_class
      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'm', 'p')
        AND relname IN ('repositories', 'pipelines', 'plans', 'runs', 'jobs', 'attempts', 'artifacts', 'log_chunks',
-         'events', 'tokens', 'workers', 'served_repositories', 'schedules')
+         'events', 'tokens', 'workers', 'served_repositories', 'schedules', 'deliveries', 'database_identity')
      LIMIT 1`,
   );
   if (foreign === undefined) return;

@@ -46,7 +46,11 @@ export class PostgresStore implements Store {
   }
 
   async describe() {
-    return { kind: "postgres" as const, location: this.#db.location, schemaVersion: SCHEMA_VERSION };
+    const row = await this.#db.read((session) =>
+      session.get<{ id: string }>("SELECT id FROM database_identity"),
+    );
+    const { location } = this.#db;
+    return { kind: "postgres" as const, location, schemaVersion: SCHEMA_VERSION, id: row!.id };
   }
 
   watch(listener: () => void): Disposable {

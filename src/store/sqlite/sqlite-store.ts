@@ -41,7 +41,10 @@ export class SqliteStore implements Store {
   }
 
   async describe() {
-    return { kind: "sqlite" as const, location: this.#db.path, schemaVersion: SCHEMA_VERSION };
+    const id = await this.#db.read(
+      () => this.#db.get<{ id: string }>("SELECT id FROM database_identity")!.id,
+    );
+    return { kind: "sqlite" as const, location: this.#db.path, schemaVersion: SCHEMA_VERSION, id };
   }
 
   watch(listener: () => void): Disposable {

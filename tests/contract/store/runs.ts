@@ -127,6 +127,12 @@ export function runContract(under: StoreUnderTest): void {
     });
   });
 
+  test("the database is the same to whoever opens it", async () => {
+    const { id } = await under.store.describe();
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect((await under.another.describe()).id).toBe(id);
+  });
+
   test("a run that does not exist is undefined", async () => {
     expect(await under.store.readRun("none")).toBeUndefined();
     expect(await under.store.execute("none", { type: "request_cancel", actor: "me" })).toBeUndefined();
