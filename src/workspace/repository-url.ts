@@ -67,12 +67,12 @@ function parseAbsoluteUrl(repo: string, allowHttp: boolean): RepositoryUrl {
   const isHttp = protocol === "https" || (protocol === "http" && allowHttp);
   if (!isHttp && protocol !== "ssh" && protocol !== "file")
     throw refused(repo, `the protocol ${protocol} is not allowed`);
-  const user = decodeURIComponent(parsed.username);
+  const user = decodePart(repo, parsed.username);
   if (parsed.hostname.startsWith("-") || user.startsWith("-"))
     throw refused(repo, "it begins a name with a dash");
   if (protocol === "file" && parsed.host !== "") throw refused(repo, "a file URL names no host");
   if (protocol !== "file" && parsed.hostname === "") throw refused(repo, "it names no host");
-  const password = decodeURIComponent(parsed.password);
+  const password = decodePart(repo, parsed.password);
   const credentials = isHttp && user !== "" ? { user, password } : null;
   parsed.password = "";
   if (isHttp) parsed.username = "";
@@ -83,6 +83,14 @@ function parseAbsoluteUrl(repo: string, allowHttp: boolean): RepositoryUrl {
     path: parsed.pathname.startsWith("/") ? parsed.pathname : `/${parsed.pathname}`,
   };
   return { url, protocol, ...place, key: withoutCredentials(url), name: nameOf(url), credentials };
+}
+
+function decodePart(repo: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw refused(repo, "a percent sign in its user or password encodes no UTF-8");
+  }
 }
 
 function nameOf(url: string): string {

@@ -21,6 +21,23 @@ beforeAll(async () => {
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
+const ADDRESSES = [
+  "file:///etc",
+  "ext::sh -c touch% /tmp/x",
+  "https://%ff@127.0.0.1/x",
+  "https://a:%ff@127.0.0.1/x",
+  "https://127.0.0.1/%ff",
+  "https://127.0.0.1:1/x.git",
+  "https://127.0.0.1:99999/x.git",
+  "-oProxyCommand=x",
+  "git@-x:y",
+  "git@[::1:y",
+  "ssh://-x/y",
+  "ssh://%ff@127.0.0.1/y",
+  "http://[::1",
+  "https://",
+];
+
 const STRINGS = [
   "",
   " ",
@@ -48,14 +65,7 @@ const STRINGS = [
   "constructor",
   "toString",
   "a".repeat(5_000),
-  "file:///etc",
-  "ext::sh -c touch% /tmp/x",
-  "https://%ff@127.0.0.1/x",
-  "https://127.0.0.1:1/x.git",
-  "-oProxyCommand=x",
-  "git@-x:y",
-  "ssh://-x/y",
-  "http://[::1",
+  ...ADDRESSES,
   "<script>",
   "*/5 * * * *",
   "0123456789abcdef0123456789abcdef01234567",
@@ -116,13 +126,12 @@ const VALID: Record<string, unknown> = {
   stopRun: {},
   retryRun: { jobs: ["build"] },
   createToken: { name: "t", role: "read", expiresInMs: 1000 },
-  addRepository: { url: "https://127.0.0.1:1/x.git" },
 };
 
-const START_OF_URL = {
+const startOfUrl = () => ({
   requestId: "request-2",
-  source: { kind: "url", repo: "https://127.0.0.1:1/x.git", branch: "main" },
-};
+  source: { kind: "url", repo: random.pick(ADDRESSES), branch: "main" },
+});
 
 /** One part of a value, somewhere, is replaced, dropped or doubled. */
 function broken(value: unknown): unknown {
@@ -207,14 +216,21 @@ function request(name: string, route: Route): { path: string; asked: Asked } {
     const value = random.chance(0.2) ? "%ff" : encodeURIComponent(anyString().toWellFormed());
     return `${random.pick(names)}=${value}`;
   });
-  if (random.chance(0.5) && route.query !== undefined) query.push("repo=x");
+  if (random.chance(0.5) && route.query !== undefined) {
+    query.push(`repo=${encodeURIComponent(random.pick(["x", ...ADDRESSES]))}`);
+  }
   const { body: spec } = route;
   const headers: Record<string, string> = spec?.kind === "stream" ? { "content-type": spec.mediaType } : {};
   for (const [header, values] of Object.entries(HEADERS)) {
     if (random.chance(header === "content-type" ? 0.1 : 0.15)) headers[header] = random.pick(values);
   }
   const hasBody = route.method === "POST";
-  const valid = name === "startRuns" && random.chance(0.4) ? START_OF_URL : (VALID[name] ?? {});
+  const valid =
+    name === "startRuns" && random.chance(0.5)
+      ? startOfUrl()
+      : name === "addRepository"
+        ? { url: random.pick(ADDRESSES) }
+        : (VALID[name] ?? {});
   const body = !hasBody
     ? undefined
     : random.chance(0.3)
