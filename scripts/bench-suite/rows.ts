@@ -1,4 +1,5 @@
 import type { Row } from "./row.ts";
+import { apiReport } from "./rows/api-report.ts";
 import { check } from "./rows/check.ts";
 import { fanOut } from "./rows/fan-out.ts";
 import { largeRepository } from "./rows/large-repository.ts";
@@ -21,4 +22,5 @@ export const ROWS: readonly Row[] = [
   log,
   memory,
   report,
+  apiReport,
 ];

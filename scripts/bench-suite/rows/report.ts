@@ -1,29 +1,26 @@
-import { mkdir } from "node:fs/promises";
+import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { contest } from "../contest.ts";
-import { single } from "../pipelines.ts";
+import { NO_OP } from "../pipelines.ts";
 import { atMost, type Row, sideOf } from "../row.ts";
-import { STORED_RUNS, storeRunsInFile } from "../stored-runs.ts";
+import { multiplyRun, STORED_RUNS } from "../stored-runs.ts";
 
 const MOST_MS = 100;
-const PIPELINE = single("stored", "true");
 
 export const report: Row = {
   name: "report",
   title: "report over 10,000 runs stored in SQLite, whole process",
-  isCheap: false,
+  isCheap: true,
   async measure(bench) {
-    const repository = await bench.repository(PIPELINE, "native");
+    const repository = await bench.repository(NO_OP, "native");
     const state = join(bench.directory, "state-of-reports");
     const env = { ...bench.environment, XDG_STATE_HOME: state };
-    await mkdir(join(state, "cicd"), { recursive: true });
-    // One real run has the database made and says how runs of this repository look.
     await bench.time([bench.cicd, "run", "--executor", "shell"], repository, { env });
-    await storeRunsInFile(join(state, "cicd", "cicd.db"));
+    await fill(join(state, "cicd", "cicd.db"));
     const forms = [
       ["report", "report"],
-      ["report of a pipeline", "report", "-p", PIPELINE.name],
-      ["report of a run", "report", "-p", PIPELINE.name, "--run", String(STORED_RUNS / 2)],
+      ["report of a pipeline", "report", "-p", NO_OP.name],
+      ["report of a run", "report", "-p", NO_OP.name, "--run", String(STORED_RUNS / 2)],
     ] as const;
     const contestants = forms.map(([name, ...args]) => ({
       name,
@@ -35,3 +32,16 @@ export const report: Row = {
     );
   },
 };
+
+async function fill(path: string): Promise<void> {
+  using db = new Database(path, { readwrite: true });
+  const { id } = db.query("SELECT id FROM runs").get() as { id: string };
+  const database = {
+    async columnsOf(table: string) {
+      const columns = db.query("SELECT name FROM pragma_table_info(?)").all(table) as { name: string }[];
+      return columns.map(({ name }) => name);
+    },
+    execute: async (sql: string) => void db.run(sql),
+  };
+  await multiplyRun(database, id);
+}
