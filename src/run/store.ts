@@ -44,7 +44,8 @@ export interface Store extends RunStore, QueueStore, LogStore, AsyncDisposable {
 export interface RunStore {
   /**
    * Stores the run, its number, its jobs and their first events in one transaction, and settles it. Where a run of the
-   * same repository, pipeline and `delivery` is there already, nothing is stored and that one is returned.
+   * same id, or of the same repository, pipeline and `delivery`, is there already, nothing is stored and that one is
+   * returned.
    */
   createRun(run: NewRun): Promise<RunRecord>;
   readRun(runId: string): Promise<RunDetail | undefined>;
