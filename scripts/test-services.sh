@@ -5,6 +5,8 @@ docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 
 has_postgres() { [ -n "${CICD_TEST_DATABASE_URL:-}" ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 
+has_compose() { docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null; }
+
 # The Debian packages that this machine lacks for the tests, on one line.
 missing_packages() {
   local missing=()
@@ -16,6 +18,7 @@ missing_packages() {
   command -v busybox >/dev/null || missing+=(busybox-static)
   command -v docker-registry >/dev/null || missing+=(docker-registry)
   command -v tmux >/dev/null || missing+=(tmux)
+  if [[ ${parts:-} == *" faults "* ]] && ! has_compose; then missing+=(docker-compose); fi
   echo "${missing[*]}"
 }
 

@@ -18,9 +18,12 @@ clean_up() {
   for n in "${!machine[@]}"; do power_off "$n"; done
   for n in $(seq "$count"); do ip netns del "$id-$n"; done
   ip netns del "$id-switch"
-  find /sys/fs/cgroup -depth -type d -path "*/$id/*" -exec rmdir {} +
-  find /sys/fs/cgroup -depth -type d -name "$id" -exec rmdir {} +
-  for try in 1 2 3 4 5; do rm -rf "$directory" && break; sleep 0.2; done
+  # What was killed is gone a little later.
+  for _ in $(seq 50); do
+    find /sys/fs/cgroup -depth -type d -path "*/$id*" -exec rmdir {} +
+    [ -z "$(find /sys/fs/cgroup -maxdepth 2 -name "$id")" ] && rm -rf "$directory" && break
+    sleep 0.2
+  done
 } 2>/dev/null
 
 join_switch() {
