@@ -28,6 +28,7 @@ export function composeServer(
     url: server.url,
     drain: () => server.drain(),
     observe: (event) => metrics.observe(event),
+    count: (event) => metrics.count(event),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -47,8 +47,9 @@ export interface ServerFace extends AsyncDisposable {
   url: string;
   /** Streams end, and it says that it is about to end; other requests are answered on. */
   drain(): void;
-  /** What the loops of this process do, for its figures. */
+  /** What the loops of this process do, for its figures: the work on the queue, and the others by the names of their log lines. */
   observe: QueueObserver;
+  count(event: string): void;
 }
 
 type ConfigFlags = Parameters<typeof import("../config/load-config.ts").loadConfig>[1];

@@ -32,7 +32,7 @@ export class Metrics {
     this.count(event.type);
   }
 
-  /** Something that a loop of this process did: `schedule.fired` and the like. */
+  /** Something that a loop of this process did, by the name of its log line: `schedule.due` and the like. */
   count(event: string): void {
     this.loopEvents.set(event, (this.loopEvents.get(event) ?? 0) + 1);
   }

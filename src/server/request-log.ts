@@ -12,6 +12,9 @@ export interface Served {
   error: CicdError | undefined;
 }
 
+/** Whoever watches over the server asks every few seconds: that all is well is no news. */
+const ASKED_ALL_THE_TIME: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
+
 /** One line and the figures of an answered request. Of a bug the log has its stack, since the client is told nothing. */
 export function logRequest(
   { log, metrics }: Pick<ServerOptions, "log" | "metrics">,
@@ -23,6 +26,7 @@ export function logRequest(
   const { method } = request;
   const { status } = response;
   metrics.requests.add(route, method, status, durationMs);
+  if (status === 200 && ASKED_ALL_THE_TIME.has(route)) return;
   const isBug = error?.code === "INTERNAL";
   const code = error?.code ?? null;
   const cause = error?.cause instanceof Error ? error.cause : undefined;

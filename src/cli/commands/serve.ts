@@ -1,7 +1,7 @@
 import type { App } from "../../app/app.ts";
 import { DeliveryDesk } from "../../app/delivery-desk.ts";
 import { describeQueueEvent } from "../../app/describe-queue-event.ts";
-import type { Log } from "../../app/log-line.ts";
+import type { Log, LogLine } from "../../app/log-line.ts";
 import type { QueueEvent } from "../../app/queue-event.ts";
 import { createFirstToken } from "../../app/tokens.ts";
 import { watchTriggers } from "../../app/watch-triggers.ts";
@@ -49,10 +49,18 @@ SIGTERM ends it: jobs that run go on and are taken up by the next start; a secon
       flags.drain === undefined ? 0 : toDuration({ text: flags.drain, origin: "--drain" }, LONGEST_DRAIN_MS);
     const log = writeLogLines(output, app.now);
     const hasWorker = !flags["no-worker"];
-    const triggers = { executor: config.executor ?? "docker", log } as const;
+    const triggers = {
+      executor: config.executor ?? "docker",
+      log: (line: LogLine) => {
+        face?.count(line.event);
+        log(line);
+      },
+    } as const;
+    let face: ServerFace | undefined;
     await app.store();
     await using deliveries = new DeliveryDesk(app, triggers);
     await using server = await host.openServer(app, config, { hasWorker, deliveries, log });
+    face = server;
     await announce(server, app, config, { log, output, version: host.version, hasWorker });
     const over = new AbortController();
     const signal = AbortSignal.any([interrupts.signal, over.signal]);

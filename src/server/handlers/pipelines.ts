@@ -4,6 +4,7 @@ import { toDryRunJson } from "../../app/dry-run.ts";
 import { judgePipelines } from "../../app/judge-pipelines.ts";
 import { planFiles } from "../../app/prepare-runs.ts";
 import type { LoadedFile } from "../../app/run-request.ts";
+import { takeByHand } from "../../app/take-by-hand.ts";
 import type { Handlers } from "../handler.ts";
 import type { Context } from "../parts.ts";
 import { InvalidFiles } from "../problems.ts";
@@ -18,7 +19,9 @@ export const pipelineHandlers: Handlers<"check" | "dryRun"> = {
     const files = judge(body, context);
     if (files.some(({ pipeline }) => pipeline === undefined))
       throw new InvalidFiles(files.map(toCheckedFile));
-    return { plans: planFiles(files, body).map(toDryRunJson) };
+    const taken = takeByHand(files, body.isNamed || body.pipeline !== undefined);
+    const warnings = taken.note === undefined ? [] : [taken.note];
+    return { plans: planFiles(taken.files, body).map(toDryRunJson), warnings };
   },
 };
 
