@@ -20,7 +20,7 @@ export const CHECKED = v.object({
   files: v.array(CHECKED_FILE),
 });
 
-export const PLANNED = v.object({ plans: v.array(DRY_RUN) });
+export const PLANNED = v.object({ plans: v.array(DRY_RUN), warnings: v.array(v.string()) });
 export const MISSING = v.object({ missing: v.array(v.string()) });
 export const STARTED = v.object({ runs: v.array(RUN_SUMMARY), warnings: v.array(v.string()) });
 export const RUN_LIST = v.object({ runs: v.array(RUN_SUMMARY), nextCursor: v.nullable(v.string()) });

@@ -58,6 +58,8 @@ export const CHECK_BODY = v.strictObject({
 
 export const DRY_RUN_BODY = v.strictObject({
   ...CHECK_BODY.entries,
+  /** The file was named: otherwise, and without `pipeline`, what `on:` keeps from being run by hand is left out. */
+  isNamed: v.optional(v.boolean(), false),
   variables: v.optional(VARIABLES, {}),
   jobs: v.optional(JOBS, []),
   stage: v.exactOptional(NAME),

@@ -31,7 +31,9 @@ export interface DryRunJob {
   gate: ManualGate | null;
 }
 
-export type DryRuns = { kind: "planned"; plans: Plan[] } | { kind: "invalid"; files: LoadedFile[] };
+export type DryRuns =
+  | { kind: "planned"; plans: Plan[]; warnings: string[] }
+  | { kind: "invalid"; files: LoadedFile[] };
 
 /** What a run with the same request would do, nothing started or stored. Throws as `prepareRuns` does. */
 export async function dryRun(
@@ -46,8 +48,8 @@ export async function dryRun(
     : ((await loadFromDisk(app, request, signal)) ?? (await loadPipelines(app, request, signal)).files);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   const taken = takeByHand(files, request.pipeline !== undefined || file !== undefined);
-  if (taken.note !== undefined) app.warn(taken.note);
-  return { kind: "planned", plans: planFiles(taken.files, request) };
+  const warnings = taken.note === undefined ? [] : [taken.note];
+  return { kind: "planned", plans: planFiles(taken.files, request), warnings };
 }
 
 export function toDryRunJson(plan: Plan): DryRunJson {

@@ -40,7 +40,7 @@ export class LocalService implements Service {
     const result = await dryRun(this.app, request, signal);
     return result.kind === "invalid"
       ? { kind: "invalid", files: result.files.map(toCheckedFile) }
-      : { kind: "planned", plans: result.plans.map(toDryRunJson) };
+      : { kind: "planned", plans: result.plans.map(toDryRunJson), warnings: result.warnings };
   }
 
   async find(selection: RunSelection, signal: AbortSignal): Promise<RunJson> {

@@ -89,7 +89,7 @@ export interface PlanRequest extends PipelineSelection {
 }
 
 export type DryRunAnswer =
-  | { kind: "planned"; plans: DryRunJson[] }
+  | { kind: "planned"; plans: DryRunJson[]; warnings: string[] }
   | { kind: "invalid"; files: CheckedFile[] };
 
 /** What the user wrote wrongly is data: nothing was recorded then. */

@@ -59,10 +59,10 @@ export class ServerService implements RemoteService {
     const { file, branch, commit, variables, jobs, stage } = request;
     if (file !== undefined && (branch ?? commit) !== undefined) await openSource(this.app, request, signal);
     const choice = { variables, jobs, ...(stage === undefined ? {} : { stage }) };
-    const body = { ...(await this.toJudge(request, signal)), ...choice };
+    const body = { ...(await this.toJudge(request, signal)), ...choice, isNamed: file !== undefined };
     try {
-      const { plans } = await this.client.ask("dryRun", { body, isRepeatable: true }, signal);
-      return { kind: "planned", plans };
+      const { plans, warnings } = await this.client.ask("dryRun", { body, isRepeatable: true }, signal);
+      return { kind: "planned", plans, warnings };
     } catch (error) {
       return { kind: "invalid", files: invalidFiles(error) };
     }

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { Sandbox } from "../support/sandbox.ts";
+import { ServerProcess } from "../support/server.ts";
 import { pipeline } from "./fixture.ts";
 
 setDefaultTimeout(30_000);
 
 const NOTE = 'left out, since "on" names neither manual nor push: release (run one with -p NAME)';
 
+const FILES = {
+  ".cicd-pipelines/release.yml": pipeline("release", "tag"),
+  ".cicd-pipelines/web.yml": pipeline("web", "[push, tag]"),
+};
+
 let sandbox: Sandbox;
 beforeAll(async () => {
-  sandbox = await Sandbox.open(
-    {
-      ".cicd-pipelines/release.yml": pipeline("release", "tag"),
-      ".cicd-pipelines/web.yml": pipeline("web", "[push, tag]"),
-    },
-    { CICD_EXECUTOR: "shell" },
-  );
+  sandbox = await Sandbox.open(FILES, { CICD_EXECUTOR: "shell" });
 });
 afterAll(() => sandbox[Symbol.asyncDispose]());
 
@@ -46,4 +46,18 @@ test("where nothing is left, that is an error with a way out", async () => {
   expect(ended.status).toBe(2);
   expect(ended.stderr).toContain("no pipeline is run by hand: release, web");
   expect(ended.stderr).toContain("-p release");
+});
+
+test("a server leaves out the same", async () => {
+  await using server = await ServerProcess.open();
+  await using client = await Sandbox.open(FILES, server.client);
+  const planned = await client.cicd("dryrun");
+  expect(pipelines(planned.stdout)).toEqual(["web"]);
+  expect(planned.stderr).toContain(NOTE);
+  expect(pipelines((await client.cicd("dryrun", "-f", ".cicd-pipelines/release.yml")).stdout)).toEqual([
+    "release",
+  ]);
+  const run = await client.cicd("run");
+  expect([run.status, run.stderr]).toEqual([0, expect.stringContaining(NOTE)]);
+  expect((await client.cicd("run", "-p", "release")).status).toBe(0);
 });

@@ -38,6 +38,7 @@ export default defineCicdCommand({
     refuseWithServer(await context.remote(), { "--executor": flags.executor });
     const result = await (await context.service()).dryRun(request, signal);
     if (result.kind === "invalid") throw await refuseInvalid(result.files, output);
+    for (const warning of result.warnings) output.warn(warning);
     for (const plan of result.plans) {
       if (output.json) await output.printJson(plan);
       else await output.out(renderPlan(plan, output.style.out, { isVerbose: output.verbose }));
