@@ -79,7 +79,8 @@ describe("recorded runs", () => {
       });
     }
     const all = (await fixture.ask("listRuns", { query: "repo=list" })).runs.map(({ number }) => number);
-    expect(all).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    // Those of one millisecond stand in no order that people know.
+    expect(all.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7]);
     for (const [sort, expected] of [
       ["", all],
       ["&sort=createdAt", [...all].reverse()],
@@ -95,8 +96,8 @@ describe("recorded runs", () => {
     }
     const numbers = async (query: string) =>
       (await fixture.ask("listRuns", { query: `repo=list&${query}` })).runs.map(({ number }) => number);
-    expect(await numbers("trigger=push")).toEqual([6, 4, 2]);
-    expect(await numbers("trigger=push&trigger=cli&limit=2")).toEqual([7, 6]);
+    expect((await numbers("trigger=push")).toSorted()).toEqual([2, 4, 6]);
+    expect(await numbers("trigger=push&trigger=cli&limit=2")).toEqual(all.slice(0, 2));
     expect(await numbers("status=failed&status=canceled")).toEqual([]);
     expect(await numbers("number=3")).toEqual([3]);
     expect(await numbers("branch=dev")).toEqual([]);
