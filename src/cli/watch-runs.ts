@@ -36,7 +36,8 @@ export async function watchRuns(
   const react = async (count: number) => {
     if (count > 1 || !mayAsk(output)) return cancel();
     view.tell(QUESTION);
-    const answer = await readAnswer();
+    // A terminal that has gone away answers nothing any more.
+    const answer = await readAnswer().catch(() => "c");
     if (answer === "d") stop.abort(DETACHED);
     else if (!isCanceling) cancel();
   };
@@ -45,11 +46,18 @@ export async function watchRuns(
   const shown = runs.map((entry) => entry.shown);
   try {
     const ended = await showRuns({ service: remote, output, view }, shown, stop.signal);
-    return interrupts.wasInterrupted ? EXIT.interrupted : exitStatusOf(ended);
+    if (isCanceling) return EXIT.interrupted;
+    // It ended before the question was answered.
+    interrupts.forgive();
+    return exitStatusOf(ended);
   } catch (error) {
     await view.leave();
     if (stop.signal.reason !== DETACHED) {
-      if (error === interrupts.signal.reason) output.note("the server was asked to cancel; see: cicd list");
+      output.note(
+        isCanceling
+          ? "the server was asked to cancel; see: cicd list"
+          : "the run may go on there; see: cicd list",
+      );
       throw error;
     }
     interrupts.forgive();

@@ -111,6 +111,21 @@ describe("on a server with PostgreSQL", () => {
       expect((await sandbox.cicd("cancel")).status).toBe(0);
     });
 
+    test("a run that ends before the question is answered has its own exit status", async () => {
+      await sandbox.write({
+        "short.yml":
+          "name: short\njobs:\n  wait: { stage: test, script: [until test -e $GO; do sleep 0.1; done] }\n",
+      });
+      const go = join(sandbox.directory, "go");
+      const started = await startAtTerminal(sandbox, ["run", "-f", "short.yml", "--var", `GO=${go}`]);
+      await eventually(() => started.screen.toString().includes("until test"));
+      started.terminal.write("\x03");
+      await eventually(() => started.screen.toString().includes("[c/d]"));
+      await Bun.write(go, "");
+      expect(await started.child.exited).toBe(0);
+      await eventually(() => started.screen.toString().includes("short #1 succeeded"));
+    });
+
     test.each([
       ["c cancels", "c\n"],
       ["Ctrl-C again cancels", "\x03"],
