@@ -4,9 +4,9 @@ import { CicdError } from "../errors/cicd-error.ts";
 
 type Part = AnswerOf<"readiness">["parts"][number];
 
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 5_000;
 /** Whoever asks needs no token: the parts are asked no more often. */
-const FRESH_MS = 1_000;
+const FRESH_MS = 2_000;
 
 /** Asks the parts that this server needs whether they answer. */
 export class Readiness {

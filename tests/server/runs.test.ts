@@ -332,3 +332,37 @@ describe("health", () => {
     expect((await own.fetch("/api/v1/runs")).status).toBe(200);
   });
 });
+
+describe("figures", () => {
+  test("tell how the queue stands, and what has ended since the first look, once", async () => {
+    await using own = await ServerFixture.open();
+    const read = async () => (await own.fetch("/metrics", { token: own.token("read") })).text();
+    const before = await own.record(planOf([plannedJob("a")]));
+    await own.end(await own.begin(before));
+    expect(await read()).not.toContain("cicd_job_duration_seconds_count");
+    const run = await own.record(planOf([plannedJob("a"), plannedJob("b")]));
+    const lease = await own.begin(run);
+    const during = await read();
+    expect(during).toContain('cicd_queue_jobs{state="pending"} 1\n');
+    expect(during).toContain('cicd_queue_jobs{state="running"} 1\n');
+    expect(during).toContain('cicd_queue_runs{status="running"} 1\n');
+    await own.end(lease);
+    expect(await read()).toContain('cicd_job_duration_seconds_count{outcome="success"} 1\n');
+    await own.end(await own.begin(run), { status: "failed", exitCode: 1, failureReason: "script_failure" });
+    const brief = await own.record(planOf([plannedJob("a")]));
+    await own.end(await own.begin(brief));
+    for (let look = 0; look < 2; look++) {
+      const after = await read();
+      expect(after).toContain('cicd_job_duration_seconds_count{outcome="success"} 2\n');
+      expect(after).toContain('cicd_job_duration_seconds_count{outcome="failed"} 1\n');
+      expect(after).toContain('cicd_runs_finished_total{status="failed"} 1\n');
+      expect(after).toContain('cicd_runs_finished_total{status="success"} 1\n');
+      expect(after).toContain('cicd_queue_jobs{state="running"} 0\n');
+      for (const line of after.trimEnd().split("\n")) {
+        expect(line).toMatch(
+          /^# TYPE \w+ (counter|gauge|histogram)$|^\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [\d.e+-]+$/,
+        );
+      }
+    }
+  });
+});
