@@ -15,7 +15,7 @@ import {
 const AT_ONCE = 8;
 /** For how long a moment is tried again while the repository's host is away, say. */
 const PATIENCE_MS = 10 * 60_000;
-const TIME_LIMIT_MS = 100_000;
+const TIME_LIMIT_MS = 60_000;
 
 /**
  * Makes the runs of the schedules that have fallen due, each moment's once, however many servers do so: the run first, then the
@@ -24,13 +24,15 @@ const TIME_LIMIT_MS = 100_000;
 export async function runSchedules(app: App, options: TriggerOptions, signal: AbortSignal): Promise<void> {
   const registry = await app.registry();
   const { due, now } = await registry.findDueSchedules();
-  await Promise.all(
+  const tried = await Promise.allSettled(
     due.slice(0, AT_ONCE).map(async (schedule) => {
       const isDone = await tryToRun(app, schedule, options, now, signal);
       const next = nextMoment(schedule.cron, schedule.timezone, now);
       if (isDone && next !== undefined) await registry.moveSchedule(schedule.id, schedule.nextAt, next);
     }),
   );
+  const failed = tried.find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }
 
 /** False: it is to be tried again. */

@@ -32,6 +32,8 @@ export async function watchTriggers(
     }
   };
   let refreshing = Promise.resolve();
+  // A host that does not answer holds up neither the rounds nor the end of the hour.
+  let scheduling: Promise<void> | undefined;
   let refreshedAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
     if (performance.now() - refreshedAt >= REFRESH_MS) {
@@ -39,10 +41,12 @@ export async function watchTriggers(
       refreshing = attempt("reading the repositories anew", () => refreshAll(app, options, signal));
     }
     desk.wake();
-    await attempt("running schedules", () => runSchedules(app, options, signal));
+    scheduling ??= attempt("running schedules", () => runSchedules(app, options, signal)).finally(() => {
+      scheduling = undefined;
+    });
     await pause(ROUND_MS, signal);
   }
-  await refreshing;
+  await Promise.all([refreshing, scheduling]);
 }
 
 async function refreshAll(app: App, options: TriggerOptions, signal: AbortSignal): Promise<void> {
