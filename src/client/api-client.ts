@@ -150,6 +150,7 @@ export class ApiClient {
         redirect: "manual",
         signal: AbortSignal.any([signal, late.signal]),
       });
+      clearTimeout(timer);
       if (response.status >= 300 && response.status < 400) throw redirected(response, this.address);
       if (!response.ok) throw await readProblem(response, this.address);
       const result = await read(response);
