@@ -41,11 +41,11 @@ export interface Tell {
   warn(text: string): void;
 }
 
-/** An HTTP server that listens. Disposing ends it. */
+/** An HTTP server that listens. Disposing ends its streams, then the server. */
 export interface ServerFace extends AsyncDisposable {
   /** As it listens. */
   url: string;
-  /** Streams end, and it says that it is about to end; other requests are answered on. */
+  /** It says that it is about to end; requests are answered on. */
   drain(): void;
   /** What the loops of this process do, for its figures: the work on the queue, and the others by the names of their log lines. */
   observe: QueueObserver;

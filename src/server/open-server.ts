@@ -8,11 +8,14 @@ import { problemResponse, toCicdError } from "./problems.ts";
 import { Readiness } from "./readiness.ts";
 import { Slots } from "./slots.ts";
 
-/** A server that listens. Disposing ends it: what is still being answered is given up. */
+/**
+ * A server that listens. Disposing ends its streams, so that clients come again, and then the server; what is still being
+ * answered after two seconds is given up.
+ */
 export interface RunningServer extends AsyncDisposable {
   /** As it listens: `http://127.0.0.1:7878`. */
   url: string;
-  /** Ends the streams, so that clients come again elsewhere; `/readyz` says so, other requests are answered on. */
+  /** From now on `/readyz` says that it is about to end; requests are answered on. */
   drain(): void;
 }
 
@@ -25,6 +28,7 @@ export function openServer(
   options: ServerOptions & { listen: { host: string; port: number } },
 ): RunningServer {
   const { app, listen, limits, publicUrl } = options;
+  const draining = new AbortController();
   const closing = new AbortController();
   let answer: (request: Request, server: Bun.Server<undefined>) => Promise<Response>;
   const server = bind(listen, (request, self) => answer(request, self));
@@ -34,6 +38,7 @@ export function openServer(
     ...options,
     baseUrl: publicUrl ?? url,
     hosts: hostRules({ own: ownHosts(listen.host), port, named: options.allowedHosts, publicUrl }),
+    draining: draining.signal,
     closing: closing.signal,
     readiness: new Readiness(app, options.hasWorker ? options.executor : undefined),
     streams: new Slots("event streams", limits.streams),
@@ -42,7 +47,7 @@ export function openServer(
   answer = (request, self) => api(request, { mayIdle: () => self.timeout(request, 0) });
   return {
     url,
-    drain: () => closing.abort(),
+    drain: () => draining.abort(),
     async [Symbol.asyncDispose]() {
       closing.abort();
       const forced = setTimeout(() => void server.stop(true), GRACE_MS);

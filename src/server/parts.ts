@@ -47,6 +47,8 @@ export interface Context extends ServerOptions {
   token: TokenRecord | null;
   /** Aborted when the client has left. */
   signal: AbortSignal;
+  /** Aborted when the server is about to end. */
+  draining: AbortSignal;
   /** Aborted when the server ends: streams are to end then, so that clients come again. */
   closing: AbortSignal;
   readiness: Readiness;

@@ -1,4 +1,4 @@
-import type { CicdError } from "../errors/cicd-error.ts";
+import { type CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { TokenRecord } from "../run/registry.ts";
 import type { ServerOptions } from "./parts.ts";
 
@@ -29,11 +29,13 @@ export function logRequest(
   if (status === 200 && ASKED_ALL_THE_TIME.has(route)) return;
   const isBug = error?.code === "INTERNAL";
   const code = error?.code ?? null;
-  const cause = error?.cause instanceof Error ? error.cause : undefined;
+  const cause = isBug ? error.cause : error;
+  const message = status >= 500 && cause !== undefined ? messageOf(cause) : undefined;
+  const outcome = `${status} ${durationMs.toFixed(1)} ms${code === null ? "" : ` [${code}]`}`;
   log({
     level: isBug ? "error" : status >= 500 ? "warn" : "info",
     event: "request",
-    text: `${method} ${route} ${status} ${durationMs.toFixed(1)} ms${code === null ? "" : ` [${code}]`}`,
+    text: `${method} ${route} ${outcome}${message === undefined ? "" : `: ${message}`}`,
     fields: {
       method,
       route,
@@ -41,8 +43,8 @@ export function logRequest(
       durationMs: Math.round(durationMs * 10) / 10,
       token: token?.name ?? null,
       code,
-      ...(isBug ? { message: cause?.stack ?? String(error?.cause) } : {}),
-      ...(status >= 500 && !isBug ? { message: error?.message ?? null } : {}),
+      ...(message === undefined ? {} : { message }),
+      ...(isBug && cause instanceof Error ? { stack: cause.stack ?? null } : {}),
     },
   });
 }

@@ -6,10 +6,10 @@ export const statusHandlers: Handlers<"health" | "readiness" | "metrics" | "open
     return { status: "ok" };
   },
 
-  async readiness(_input, { readiness, closing }) {
+  async readiness(_input, { readiness, draining }) {
     const parts = await readiness.ask();
     const isReady = parts.every(({ ready }) => ready);
-    const status = closing.aborted ? "draining" : isReady ? "ready" : "unready";
+    const status = draining.aborted ? "draining" : isReady ? "ready" : "unready";
     return Response.json({ status, parts }, { status: status === "ready" ? 200 : 503 });
   },
 
