@@ -1,5 +1,6 @@
 import type { App } from "./app/app.ts";
 import type { Config } from "./config/config.ts";
+import { workspaceDirOf } from "./config/instance.ts";
 import { makeStateDir } from "./config/state-dir.ts";
 import { once } from "./once.ts";
 import type { Git } from "./workspace/git.ts";
@@ -21,10 +22,11 @@ export function composeWorkspace(
   variables: Record<string, string | undefined>,
   purpose: "person" | "serve",
 ): Workspace {
-  const { hostName, stateDir, team } = config;
+  const { hostName, stateDir, database, team } = config;
   const state = once(async () => {
     makeStateDir(stateDir);
-    return (await import("./workspace/state-directory.ts")).openStateDirectory(stateDir);
+    const { openStateDirectory } = await import("./workspace/state-directory.ts");
+    return openStateDirectory(workspaceDirOf(stateDir, database));
   });
   const git = once(async () => (await import("./workspace/git.ts")).createGit(variables));
   const shared = once(async () => {

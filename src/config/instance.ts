@@ -10,11 +10,23 @@ import { readInstanceId } from "./state-dir.ts";
  */
 export function instanceOf(stateDir: string, database: DatabaseConfig): string {
   const id = readInstanceId(stateDir);
-  if (database.kind === "sqlite" && database.path === join(stateDir, "cicd.db")) return id;
+  if (isOwnDatabase(stateDir, database)) return id;
   return createHash("sha256")
     .update(`${id} ${placeOf(database)}`)
     .digest("hex")
     .slice(0, 12);
+}
+
+/**
+ * Where the files of this database's runs lie: what another database's runs still name cannot be known, so that nobody
+ * may tidy up there. For the state directory's own database it is the directory itself.
+ */
+export function workspaceDirOf(stateDir: string, database: DatabaseConfig): string {
+  return isOwnDatabase(stateDir, database) ? stateDir : join(stateDir, "d", instanceOf(stateDir, database));
+}
+
+function isOwnDatabase(stateDir: string, database: DatabaseConfig): boolean {
+  return database.kind === "sqlite" && database.path === join(stateDir, "cicd.db");
 }
 
 /** Without user, password and whatever else may change while the database stays the same. */

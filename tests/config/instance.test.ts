@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { instanceOf } from "../../src/config/instance.ts";
+import { instanceOf, workspaceDirOf } from "../../src/config/instance.ts";
 import { readInstanceId } from "../../src/config/state-dir.ts";
 
 let state: string;
@@ -38,4 +38,16 @@ describe("what an installation labels its objects with", () => {
     expect(postgres("postgres://cicd:other@db.example.org/cicd?sslmode=require")).toBe(before);
     expect(postgres("postgres://db.example.org/cicd")).toBe(before);
   });
+});
+
+test("each database has its files to itself, its own those of the state directory", () => {
+  const databases = [
+    { kind: "sqlite", path: join(state, "cicd.db") },
+    { kind: "sqlite", path: "/elsewhere/cicd.db" },
+    { kind: "postgres", url: "postgres://db.example.org/cicd" },
+  ] as const;
+  const directories = databases.map((database) => workspaceDirOf(state, database));
+  expect(directories[0]).toBe(state);
+  expect(new Set(directories).size).toBe(databases.length);
+  for (const directory of directories.slice(1)) expect(directory).toMatch(/\/d\/[a-z0-9]{12}$/);
 });
