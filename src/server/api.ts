@@ -45,6 +45,9 @@ const SECURITY_HEADERS = {
   "cross-origin-resource-policy": "same-origin",
 };
 
+/** What nobody reads, for the log: nginx's number for a client that did not wait for its answer. */
+const CLIENT_LEFT = 499;
+
 type Bindings = { Bindings: Connection; Variables: { served: Served } };
 
 /** Answers requests; never throws. A request is checked in this order: its host, its origin, its token, its route, its content. */
@@ -84,6 +87,8 @@ export function createApi(shared: Shared): (request: Request, connection: Connec
     throw new CicdError("NOT_FOUND", "there is nothing at this address", { hint: "see /api/openapi.json" });
   });
   hono.onError((error, context) => {
+    const hasLeft = context.req.raw.signal.aborted && !(error instanceof CicdError);
+    if (hasLeft) return new Response(null, { status: CLIENT_LEFT });
     const coded = toCicdError(error);
     context.get("served").error = coded;
     return problemResponse(coded);

@@ -237,6 +237,24 @@ describe("a request", () => {
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
   });
 
+  test("whose client leaves is no error of the server's", async () => {
+    const run = await fixture.record(planOf([plannedJob("a")]));
+    await fixture.begin(run);
+    const left = new AbortController();
+    const waiting = fetch(`${fixture.url}/api/v1/runs/${run}/cancel`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${fixture.token("run")}`, "content-type": "application/json" },
+      body: JSON.stringify({ waitMs: 60_000 }),
+      signal: left.signal,
+    }).catch(() => undefined);
+    await eventually(async () => (await fixture.ask("readRun", { params: { run } })).status === "canceling");
+    left.abort();
+    await waiting;
+    const route = "/api/v1/runs/{run}/cancel";
+    await eventually(() => fixture.logged.some(({ fields }) => fields.route === route));
+    expect(fixture.logged.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
   test("for HEAD is answered as for GET, without a body", async () => {
     const response = await fixture.fetch("/healthz", { method: "HEAD" });
     expect([response.status, await response.text()]).toEqual([200, ""]);
