@@ -31,6 +31,8 @@ export interface ServerLimits {
   uploads: number;
   body: BodyTimes;
   keepAliveMs: number;
+  /** An event stream of which the client takes nothing for so long is cut. */
+  stallMs: number;
 }
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -38,6 +40,7 @@ export const SERVER_LIMITS: ServerLimits = {
   uploads: 16,
   body: { wholeMs: 30_000, stallMs: 60_000 },
   keepAliveMs: 15_000,
+  stallMs: 600_000,
 };
 
 /** What a handler works with, beside its input. */

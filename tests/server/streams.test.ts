@@ -175,16 +175,35 @@ describe("a slow reader", () => {
   }, 20_000);
 });
 
+test("a client that has stopped reading does not keep its place for ever", async () => {
+  await using own = await ServerFixture.open({ limits: { streams: 1, stallMs: 300 } });
+  const run = await own.record(ONE);
+  const lease = await own.begin(run);
+  for (let index = 0; index < 16; index++) await own.say(lease, index * MIB, new Uint8Array(MIB).fill(65));
+  const path = `/api/v1/runs/${run}/jobs/build/log`;
+  await using _idle = await openIdle(path, own);
+  await eventually(async () => (await own.fetch(path, { query: "follow=true" })).status === 503);
+  await eventually(async () => {
+    const response = await own.fetch(path, { query: "follow=true" });
+    await response.body?.cancel();
+    return response.status === 200;
+  });
+});
+
+const MIB = 1024 * 1024;
 const MEGABYTES = 32;
 
 /** Asks for an event stream over a connection that reads nothing before `resume`. */
-async function openIdle(path: string): Promise<AsyncDisposable & { resume(): ReadableStream<Uint8Array> }> {
-  const { hostname, port, host } = new URL(fixture.url);
+async function openIdle(
+  path: string,
+  of = fixture,
+): Promise<AsyncDisposable & { resume(): ReadableStream<Uint8Array> }> {
+  const { hostname, port, host } = new URL(of.url);
   const socket = connect({ host: hostname, port: Number(port) });
   socket.pause();
   await once(socket, "connect");
   const lines = [`GET ${path} HTTP/1.0`, `Host: ${host}`, "Accept: text/event-stream"];
-  socket.write(`${[...lines, `Authorization: Bearer ${fixture.token("read")}`].join("\r\n")}\r\n\r\n`);
+  socket.write(`${[...lines, `Authorization: Bearer ${of.token("read")}`].join("\r\n")}\r\n\r\n`);
   return {
     resume: () => Readable.toWeb(socket) as unknown as ReadableStream<Uint8Array>,
     async [Symbol.asyncDispose]() {

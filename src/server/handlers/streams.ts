@@ -63,6 +63,7 @@ function stream(context: Context, messages: (signal: AbortSignal) => AsyncIterab
   }
   return eventStream(withEnd(), {
     keepAliveMs: context.limits.keepAliveMs,
+    stallMs: context.limits.stallMs,
     abort: () => left.abort(),
     release: (error) => {
       free();
