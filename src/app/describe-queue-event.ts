@@ -1,15 +1,8 @@
 import { assertNever } from "../errors/assert-never.ts";
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { WatchedAttempt } from "../run/worker-event.ts";
+import type { LogLine } from "./log-line.ts";
 import type { QueueEvent } from "./queue-event.ts";
-
-/** An event as a structured log line: `text` for people, `event` and `fields` for programs. */
-export interface LogLine {
-  level: "info" | "warn";
-  event: string;
-  text: string;
-  fields: Record<string, string | number | null>;
-}
 
 export function describeQueueEvent(event: QueueEvent): LogLine {
   switch (event.type) {
@@ -40,6 +33,10 @@ export function describeQueueEvent(event: QueueEvent): LogLine {
     }
     case "swept":
       return line(event.type, `removed leftovers: ${countsOf({ ...event.removed })}`, { ...event.removed });
+    case "tidied":
+      return line(event.type, `removed ${event.bytes} bytes of files that nobody wants`, {
+        bytes: event.bytes,
+      });
     case "trouble":
       return trouble(event.doing, event.error);
     default:

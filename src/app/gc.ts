@@ -5,11 +5,17 @@ import {
   type RunStatus,
   TERMINAL_RUN_STATUSES,
 } from "../run/records.ts";
-import type { RunDetail, Store } from "../run/store.ts";
+import type { RunDetail, RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 import { isExpired } from "./expiry.ts";
 import { type RunSummaryJson, toRunSummaryJson } from "./shapes.ts";
 import type { CollectedGarbage, KeptArtifacts } from "./upkeep.ts";
+
+/** No run goes. */
+export const KEEP_ALL: Retention = {
+  keepLast: Number.POSITIVE_INFINITY,
+  olderThanMs: Number.POSITIVE_INFINITY,
+};
 
 /** A run goes when it is both: not among the newest `keepLast` of its pipeline, and finished `olderThanMs` ago. */
 export interface Retention {
@@ -26,6 +32,7 @@ export interface GarbageReport {
 
 /** Clones, and snapshots of runs that are gone, are caches: they go when nobody has used them for so long. */
 const CACHE_MS = 24 * 60 * 60 * 1000;
+const PAGE = 200;
 const FINISHED: RunStatus[] = [...TERMINAL_RUN_STATUSES];
 
 /**
@@ -41,10 +48,9 @@ export async function collectGarbage(
 ): Promise<GarbageReport> {
   const store = await app.store();
   const now = app.now();
-  const old = await findOldRuns(store, retention, now);
+  const old = retention === KEEP_ALL ? [] : await findOldRuns(store, retention, now);
   const gone = new Set(old.map((run) => run.id));
-  const kept = (await store.findRunDetails({})).filter(({ run }) => !gone.has(run.id));
-  const { artifacts, expired } = findKeptArtifacts(kept, now);
+  const { artifacts, expired } = await findKeptArtifacts(store, gone, now);
   const cache = { olderThanMs: CACHE_MS, ...options };
   const { layerNames, ...files } = await app.upkeep.collectGarbage(artifacts, cache, signal);
   const removed = new Set(layerNames);
@@ -67,14 +73,16 @@ async function findOldRuns(store: Store, retention: Retention, now: EpochMs): Pr
   });
 }
 
-/** What the kept runs still name: their snapshots, since any of them may be retried, and artifacts until they expire. */
-function findKeptArtifacts(
-  kept: RunDetail[],
+/** What runs that are not `gone` still name: their snapshots, since any may be retried, and artifacts until they expire. */
+async function findKeptArtifacts(
+  store: Store,
+  gone: Set<string>,
   now: EpochMs,
-): { artifacts: KeptArtifacts; expired: AttemptRecord[] } {
+): Promise<{ artifacts: KeptArtifacts; expired: AttemptRecord[] }> {
   const artifacts = { trees: new Set<string>(), layers: new Set<string>(), blobs: new Set<string>() };
   const expired: AttemptRecord[] = [];
-  for (const detail of kept) {
+  for await (const detail of allRuns(store)) {
+    if (gone.has(detail.run.id)) continue;
     const { run, attempts, artifacts: files } = detail;
     artifacts.trees.add(run.source.tree);
     const live = new Set<string>();
@@ -91,4 +99,15 @@ function findKeptArtifacts(
     }
   }
   return { artifacts, expired };
+}
+
+/** Newest first, a page at a time: a server's history does not fit into memory. */
+async function* allRuns(store: Store): AsyncGenerator<RunDetail> {
+  for (let behind: RunFilter["behind"]; ; ) {
+    const page = await store.findRunDetails({ limit: PAGE, ...(behind === undefined ? {} : { behind }) });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    behind = { createdAt: last.run.createdAt, id: last.run.id };
+  }
 }

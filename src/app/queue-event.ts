@@ -12,7 +12,9 @@ export type QueueEvent =
   /** An attempt whose lease had run out was dealt with. */
   | { type: "job.reaped"; lease: Lease }
   /** Something was removed. */
-  | { type: "swept"; removed: SweepResult };
+  | { type: "swept"; removed: SweepResult }
+  /** Files that nobody wants any more were removed. */
+  | { type: "tidied"; bytes: number };
 
 /** Called in order, synchronously; must not throw. */
 export type QueueObserver = (event: QueueEvent) => void;

@@ -3,6 +3,7 @@ import { DeliveryDesk } from "../../app/delivery-desk.ts";
 import { describeQueueEvent } from "../../app/describe-queue-event.ts";
 import type { Log, LogLine } from "../../app/log-line.ts";
 import type { QueueEvent } from "../../app/queue-event.ts";
+import { TIDY_TIMES, tidyFiles } from "../../app/tidy-files.ts";
 import { createFirstToken } from "../../app/tokens.ts";
 import { watchTriggers } from "../../app/watch-triggers.ts";
 import { workQueue } from "../../app/work-queue.ts";
@@ -26,7 +27,7 @@ export default defineCicdCommand({
     "no-worker": { kind: "boolean", summary: "run no jobs here: workers on other hosts do" },
     ...WORKER_FLAGS,
     ...EXECUTION_FLAGS,
-    drain: {
+    "drain-timeout": {
       kind: "string",
       value: "DURATION",
       summary: "how long the first SIGTERM waits for running jobs (default: not at all)",
@@ -45,8 +46,9 @@ SIGTERM ends it: jobs that run go on and are taken up by the next start; a secon
     using _impatience = interrupts.listen((count) => {
       if (count > 1) process.exit(EXIT.interrupted);
     });
+    const drain = flags["drain-timeout"];
     const drainTimeoutMs =
-      flags.drain === undefined ? 0 : toDuration({ text: flags.drain, origin: "--drain" }, LONGEST_DRAIN_MS);
+      drain === undefined ? 0 : toDuration({ text: drain, origin: "--drain-timeout" }, LONGEST_DRAIN_MS);
     const log = writeLogLines(output, app.now);
     const hasWorker = !flags["no-worker"];
     const triggers = {
@@ -67,6 +69,7 @@ SIGTERM ends it: jobs that run go on and are taken up by the next start; a secon
     signal.addEventListener("abort", () => server.drain(), { once: true });
     const loops = [
       watchTriggers(app, deliveries, triggers, signal),
+      tidyFiles(app, TIDY_TIMES, (event) => tell(event, server, log), signal),
       ...(hasWorker
         ? [work(app, config, { server, log, version: host.version, drainTimeoutMs }, signal)]
         : []),
@@ -83,6 +86,11 @@ SIGTERM ends it: jobs that run go on and are taken up by the next start; a secon
   },
 });
 
+function tell(event: QueueEvent, server: ServerFace, log: Log): void {
+  server.observe(event);
+  log(describeQueueEvent(event));
+}
+
 function work(
   app: App,
   config: Config,
@@ -91,10 +99,7 @@ function work(
 ): Promise<void> {
   const { team, executor, maxParallelJobs, graceMs, logLimitBytes } = config;
   const { version, drainTimeoutMs } = parts;
-  const observe = (event: QueueEvent) => {
-    parts.server.observe(event);
-    parts.log(describeQueueEvent(event));
-  };
+  const observe = (event: QueueEvent) => tell(event, parts.server, parts.log);
   const options = {
     version,
     title: team.workerName,

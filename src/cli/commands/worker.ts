@@ -1,5 +1,6 @@
 import { describeQueueEvent } from "../../app/describe-queue-event.ts";
 import type { QueueEvent } from "../../app/queue-event.ts";
+import { TIDY_TIMES, tidyFiles } from "../../app/tidy-files.ts";
 import { workQueue } from "../../app/work-queue.ts";
 import { toDuration } from "../../config/settings.ts";
 import { EXIT } from "../../errors/codes.ts";
@@ -49,7 +50,14 @@ of the same name on this host takes them up again. A third kills the worker at o
     } as const;
     const log = writeLogLines(output, app.now);
     const observe = (event: QueueEvent) => log(describeQueueEvent(event));
-    await workQueue(app, { ...options, observe }, interrupts.signal);
+    const over = new AbortController();
+    const tidying = tidyFiles(app, TIDY_TIMES, observe, over.signal);
+    try {
+      await workQueue(app, { ...options, observe }, interrupts.signal);
+    } finally {
+      over.abort();
+      await tidying;
+    }
     return undefined;
   },
 });
