@@ -3,23 +3,25 @@ import { connect } from "node:net";
 import type { Route } from "../../src/api/route.ts";
 import { ROUTES } from "../../src/api/routes.ts";
 import { plannedJob, planOf } from "../support/plans.ts";
+import { newSchema } from "../support/postgres.ts";
 import { Random } from "../support/random.ts";
 import { type Asked, pathOf, ServerFixture } from "./fixture.ts";
 
 const SEED = Number(process.env.CICD_TEST_SEED ?? 20_261_123);
-const BUDGET_MS = 8_000;
-const random = new Random(SEED);
+const BUDGET_MS = 5_000;
+let random = new Random(SEED);
 
 let fixture: ServerFixture;
 let run: string;
-beforeAll(async () => {
-  fixture = await ServerFixture.open();
+
+async function begin(setting: Record<string, string>): Promise<void> {
+  random = new Random(SEED);
+  fixture = await ServerFixture.open({ setting });
   run = await fixture.record(planOf([plannedJob("build")]));
   const lease = await fixture.begin(run);
   await fixture.say(lease, 0, new TextEncoder().encode("hello\n"));
   await fixture.end(lease, { logBytes: 6 });
-});
-afterAll(() => fixture[Symbol.asyncDispose]());
+}
 
 const ADDRESSES = [
   "file:///etc",
@@ -161,7 +163,7 @@ const BODIES: (() => string | Uint8Array)[] = [
   () => '"\\ud800"',
   () => "\ufeff{}",
   () => new Uint8Array([0xff, 0xfe, 0x00]),
-  () => crypto.getRandomValues(new Uint8Array(1_000)),
+  () => Uint8Array.from({ length: 1_000 }, () => random.below(256)),
   () => `{"files":"${"x".repeat(2_000_000)}"}`,
   () => `{${Array.from({ length: 20_000 }, (_, index) => `"k${index}":1`).join(",")}}`,
 ];
@@ -249,7 +251,19 @@ function request(name: string, route: Route): { path: string; asked: Asked } {
   };
 }
 
-describe("whatever a client sends", () => {
+describe.each(["sqlite", "postgres"])("with %s, whatever a client sends", (database) => {
+  let drop = async () => {};
+  beforeAll(async () => {
+    if (database === "sqlite") return begin({});
+    const schema = await newSchema();
+    drop = schema.drop;
+    await begin({ CICD_DATABASE_URL: schema.url });
+  }, 30_000);
+  afterAll(async () => {
+    await fixture[Symbol.asyncDispose]();
+    await drop();
+  });
+
   test(
     `is no error of the server's (seed ${SEED})`,
     async () => {
@@ -291,6 +305,27 @@ describe("whatever a client sends", () => {
     },
     BUDGET_MS + 10_000,
   );
+
+  test("at the edges of what is allowed is no error of the server's either", async () => {
+    const job = `/api/v1/runs/${run}/jobs/build/log`;
+    const paths = [
+      "/api/v1/runs?cursor=zzzzzzzzzzzz.a",
+      "/api/v1/runs?cursor=0.0&sort=createdAt",
+      "/api/v1/runs?number=2147483647&limit=1000",
+      "/api/v1/report?repo=x&pipeline=y&number=2147483647",
+      `${job}?attempt=1000000`,
+    ];
+    for (const path of paths) expect([path, (await fixture.fetch(path)).status < 500]).toEqual([path, true]);
+    for (const [path, id] of [
+      [`/api/v1/runs/${run}/events?logs=true`, "999999999999999;0.1.999999999999999"],
+      [`/api/v1/runs/${run}/events?logs=true`, "0;0.999999999999999.0"],
+      [`${job}?follow=true`, "1.999999999999999"],
+    ] as const) {
+      const response = await fixture.fetch(path, { headers: { "last-event-id": id } });
+      expect([path, response.status]).toEqual([path, 200]);
+      expect(await response.text()).toContain("event: end");
+    }
+  });
 
   test("without a token nothing but health answers", async () => {
     for (const [name, route] of Object.entries<Route>(ROUTES)) {
