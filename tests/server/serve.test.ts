@@ -18,7 +18,7 @@ function checkLines(log: string): void {
   const count = lines.length - 1;
   const expected = Array.from({ length: count }, (_, index) => `line ${index + 1}`);
   expect(lines).toEqual([...expected, `last ${count}`]);
-  expect(count).toBeGreaterThan(3);
+  expect(count).toBeGreaterThan(0);
 }
 
 let sandbox: Sandbox;
@@ -49,7 +49,7 @@ describe("cicd serve", () => {
     const following = (async () => {
       for await (const text of follower.stdout.pipeThrough(new TextDecoderStream())) followed += text;
     })();
-    await eventually(() => followed !== "", { withinMs: 20_000 });
+    await eventually(() => followed.includes("line 5"), { withinMs: 20_000 });
     await server.end();
     expect(server.log).toContain('"event":"server.stopped"');
     expect((await sandbox.cicd("list")).status).toBe(3);
