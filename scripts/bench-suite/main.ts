@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { Bench } from "./bench.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, UsageError } from "./options.ts";
+import { endProcesses } from "./process.ts";
 import { type Finding, NotMeasurable, type Row } from "./row.ts";
 import { ROWS } from "./rows.ts";
 import { renderTable } from "./table.ts";
@@ -10,7 +11,10 @@ type Measured = Finding & { row: string };
 
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
-/** Measures what is asked for; the exit status is 1 where something does not hold, 2 for wrong use, 3 where a row failed. */
+/**
+ * Measures what is asked for. The exit status is 1 where something does not hold, 2 for wrong use, 3 where a row failed, 130
+ * after an interrupt.
+ */
 async function main(): Promise<number> {
   let options: Options;
   try {
@@ -21,12 +25,17 @@ async function main(): Promise<number> {
     return 2;
   }
   await using bench = await Bench.open(options.rounds);
+  const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void bench[Symbol.asyncDispose]().finally(() => process.exit(130)));
+    process.once(signal, () => {
+      interrupt.abort();
+      void endProcesses();
+    });
   }
   const machine = await describeMachine(bench);
   for (const [name, fact] of Object.entries(machine)) say(`${name.padEnd(12)} ${fact}`);
-  const { findings, isBroken } = await measureAll(bench, chooseRows(options));
+  const { findings, isBroken } = await measureAll(bench, chooseRows(options), interrupt.signal);
+  if (interrupt.signal.aborted) return 130;
   process.stdout.write(`\n${renderTable(findings)}\n`);
   if (options.json !== undefined) {
     await writeFile(
@@ -44,10 +53,15 @@ function chooseRows({ only, quick }: Options): Row[] {
 }
 
 /** A row that fails does not keep the others from being measured. */
-async function measureAll(bench: Bench, rows: Row[]): Promise<{ findings: Measured[]; isBroken: boolean }> {
+async function measureAll(
+  bench: Bench,
+  rows: Row[],
+  interrupt: AbortSignal,
+): Promise<{ findings: Measured[]; isBroken: boolean }> {
   const findings: Measured[] = [];
   let isBroken = false;
   for (const { name, title, measure } of rows) {
+    if (interrupt.aborted) break;
     say(`\n==> ${name}: ${title}`);
     const startedAt = performance.now();
     try {
