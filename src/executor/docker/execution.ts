@@ -10,6 +10,7 @@ import { collectFrom } from "./collect.ts";
 import type { Engine } from "./connection.ts";
 import { containerResult } from "./container-result.ts";
 import { ask } from "./engine-error.ts";
+import { expectEngine } from "./expect-engine.ts";
 import { LogStream } from "./log-stream.ts";
 import { ranOutOfMemory } from "./out-of-memory.ts";
 import { removeAttempt } from "./removal.ts";
@@ -129,6 +130,7 @@ export class DockerExecution implements Execution {
     const { timeoutMs, graceMs, afterScript } = { ...this.#spec, afterScript: this.#spec.job.afterScript };
     const ending = await this.#follow(attachment, { timeoutMs: this.#limit.leftMs, graceMs }, this.#signal);
     if (ending.detached) return CANCELED;
+    if (ending.stoppedBy === null && ending.state?.ExitCode !== 0) await expectEngine(this.#engine);
     const result = containerResult(ending, {
       image: this.#spec.job.image?.name ?? "",
       timeoutMs,
