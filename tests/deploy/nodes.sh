@@ -4,6 +4,7 @@
 # listen on DIRECTORY/N/docker.sock. Prints "ready", then does what the lines of its standard input say, and answers each
 # with "done":
 #   off N    takes the power of a machine away: engine and containers are gone at once, its disk stays
+#   stop N   stops its engine in order, as `systemctl stop docker` does, and with it the machine
 #   on N     the machine starts again
 # The end of its input, however that comes, removes everything. Needs root, iproute2, util-linux and dockerd.
 set -euo pipefail
@@ -77,6 +78,12 @@ power_off() {
   unset "machine[$1]"
 } 2>/dev/null
 
+stop() {
+  pkill -TERM -P "${machine[$1]}"
+  wait "${machine[$1]}" || true
+  unset "machine[$1]"
+}
+
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 ip netns add "$id-switch"
@@ -90,6 +97,7 @@ echo ready
 while read -r word n; do
   case $word in
     off) power_off "$n" ;;
+    stop) stop "$n" ;;
     on) power_on "$n" ;;
   esac
   echo "done"

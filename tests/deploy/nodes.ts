@@ -15,6 +15,8 @@ export interface Node {
   load(archive: string): Promise<string>;
   /** Engine and containers are gone at once; its disk stays. */
   powerOff(): Promise<void>;
+  /** Stops the engine in order, which stops its containers. */
+  stopEngine(): Promise<void>;
   powerOn(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function startNodes(count: number): Promise<Nodes> {
       docker: (...args) => succeed(["docker", ...args], { env: { DOCKER_HOST: host } }),
       load: (archive) => succeed(["docker", "load", "-q"], { env: { DOCKER_HOST: host }, stdin: archive }),
       powerOff: () => say(`off ${number}`),
+      stopEngine: () => say(`stop ${number}`),
       powerOn: () => say(`on ${number}`),
     };
   });
