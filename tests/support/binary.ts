@@ -26,7 +26,8 @@ async function build(): Promise<string> {
 }
 
 function newestSource(): number {
-  const sources = [...new Bun.Glob("src/**/*").scanSync(ROOT), "package.json", "bun.lock", "scripts/build"];
+  const tools = ["package.json", "bun.lock", "scripts/build", "scripts/bundle.ts"];
+  const sources = [...new Bun.Glob("src/**/*").scanSync(ROOT), ...tools];
   return Math.max(...sources.map((path) => modifiedAt(join(ROOT, path))));
 }
 
