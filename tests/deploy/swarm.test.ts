@@ -19,7 +19,7 @@ function thirtyJobs(): string {
     "    retry: { max: 2, when: [worker_lost, runner_system_failure] }",
     "    script:",
     `      - test "$(cat out/seed) $(cat README)" = "made snapshot"`,
-    "      - sleep 6",
+    "      - sleep 10",
     "      - mkdir parts",
     `      - echo ${index} > parts/${index}`,
     "    artifacts: { paths: [parts/] }",
@@ -59,7 +59,10 @@ describe("compose.yaml on a Swarm of three machines", () => {
     const attempts = async () => (await team.attempts(run)).filter(({ job }) => job.startsWith("part-"));
     await eventually(async () => {
       const begun = await attempts();
-      const isHit = begun.some(({ worker, outcome }) => worker === lost.name && outcome === null);
+      const isHit = begun.some(
+        ({ worker, outcome, runningMs }) =>
+          worker === lost.name && outcome === null && runningMs !== null && runningMs < 2_000,
+      );
       return begun.length > 6 && isHit;
     }, waiting(120));
     await lose();

@@ -16,6 +16,8 @@ export interface Attempt {
   worker: string;
   outcome: string | null;
   reason: string | null;
+  /** Since its start; null before that. */
+  runningMs: number | null;
 }
 
 /** With an origin, so that it is the same repository in whichever container it lies. */
@@ -81,7 +83,8 @@ export class Team {
   async attempts({ id }: Run): Promise<Attempt[]> {
     const rows = await this.query(
       `SELECT coalesce(json_agg(json_build_object('job', j.name, 'number', a.number, 'outcome', a.outcome,
-         'worker', split_part(a.worker, '@', 1), 'reason', a.failure_reason) ORDER BY a.id), '[]')
+         'worker', split_part(a.worker, '@', 1), 'reason', a.failure_reason,
+         'runningMs', extract(epoch FROM now()) * 1000 - a.started_at) ORDER BY a.id), '[]')
        FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.run_id = '${id}'`,
     );
     return JSON.parse(rows) as Attempt[];
