@@ -59,10 +59,16 @@ describe("the check", () => {
     ["app/a.ts", 'const { x } = await import("../store/sqlite/migrate.ts");', "may not import store/sqlite"],
     ["app/a.ts", "const x = await import(name);", "import(name)"],
     [
+      "run/a.ts",
+      'const { Cron } = require("croner") as typeof import("croner");',
+      "imports the package croner",
+    ],
+    [
       "cli/commands/a.ts",
       'import { x } from "../../executor/docker/labels.ts";',
       "may not import executor/docker",
     ],
+    ["config/a.ts", 'const { find } = require("../app/find-run.ts");', "may import types only"],
     ["config/a.ts", 'import { find } from "../app/find-run.ts";', "may import types only"],
     ["app/a.ts", 'const home = process.env["HOME"];', "reads the environment"],
     ["app/a.ts", 'import { x } from "./b";', "without its ending"],
@@ -79,11 +85,12 @@ describe("the check", () => {
       'import "./d.ts";',
       'export * from "./e.ts";',
       'const f = () => import("./f.ts");',
+      'const { g } = require("./g.ts");',
     ].join("\n");
     expect(
       importsOf(source)
         .map((item) => item.target)
         .sort(),
-    ).toEqual(["./a.ts", "./c.ts", "./d.ts", "./e.ts", "./f.ts"]);
+    ).toEqual(["./a.ts", "./c.ts", "./d.ts", "./e.ts", "./f.ts", "./g.ts"]);
   });
 });

@@ -9,16 +9,16 @@ import {
   type Document as YamlDocument,
   type Node as YamlNode,
 } from "yaml";
-import type { Entry, MapNode, Node } from "./node.ts";
+import {
+  isForbiddenKey,
+  MAX_ALIASED_NODES,
+  MAX_DEPTH,
+  reportDuplicate,
+  reportTooDeep,
+} from "./document-rules.ts";
+import type { MapNode, Node } from "./node.ts";
 import type { Report, Source, Span } from "./source.ts";
-import { positionOf } from "./source.ts";
 
-export const MAX_DEPTH = 64;
-export const MAX_ALIASES = 100;
-/** Nodes that aliases may add, counted as if each were written out. */
-export const MAX_ALIASED_NODES = 100_000;
-
-const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
 const CORE_TAGS = new Set(["tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"]);
 
 /** yaml's document as nodes; undefined when a limit of SECURITY (depth, aliases) is exceeded, which is reported. */
@@ -222,27 +222,4 @@ class Converter {
 /** Stands for the value of `key:`; points at the key. */
 function nothing(keySpan: Span): Node {
   return { kind: "scalar", span: keySpan, value: null, written: "" };
-}
-
-export function reportTooDeep(span: Span, report: Report): undefined {
-  const message = `nested deeper than ${MAX_DEPTH} levels`;
-  return report.error("CONFIG_TOO_DEEP", span, message, "no keyword needs that: flatten it");
-}
-
-export function reportTooManyAliases(span: Span, report: Report): undefined {
-  const message = `more than ${MAX_ALIASES} aliases`;
-  return report.error("CONFIG_TOO_MANY_ALIASES", span, message, 'put what jobs share under "default:"');
-}
-
-/** Whether the key is one of those that can poison an object; then it is reported. */
-export function isForbiddenKey(key: string, span: Span, report: Report): boolean {
-  if (!FORBIDDEN_KEYS.has(key)) return false;
-  report.error("CONFIG_FORBIDDEN_KEY", span, `the key "${key}" is never allowed`, "choose another name");
-  return true;
-}
-
-export function reportDuplicate(key: string, span: Span, earlier: Entry, report: Report): void {
-  const { line } = positionOf(span.source, earlier.keySpan.start);
-  const shown = key.length > 80 ? `${key.slice(0, 80)}…` : key;
-  report.error("CONFIG_DUPLICATE_KEY", span, `"${shown}" stands here twice`, `the first is on line ${line}`);
 }

@@ -1,4 +1,3 @@
-import { Cron } from "croner";
 import type { TextProblem } from "./names.ts";
 
 const FIELD = "[0-9A-Za-z*,/-]+";
@@ -35,6 +34,8 @@ function hasOtherLetters(expression: string): boolean {
  * or time zone.
  */
 export function nextMoment(expression: string, timezone: string, after: number): number | undefined {
+  // Few pipelines have a schedule: the library is loaded for the first that does.
+  const { Cron } = require("croner") as typeof import("croner");
   const cron = new Cron(expression.trim(), { paused: true, mode: "5-part", timezone });
   return cron.nextRun(new Date(after))?.getTime();
 }

@@ -1,4 +1,4 @@
-import { isForbiddenKey, MAX_DEPTH, reportDuplicate } from "./convert-yaml.ts";
+import { isForbiddenKey, MAX_DEPTH, reportDuplicate } from "./document-rules.ts";
 import type { Entry, ListNode, MapNode, Node, ScalarNode } from "./node.ts";
 import {
   beginsPlain,

@@ -19,15 +19,16 @@ interface Import {
 
 const STATIC = /^\s*(?:import|export)\b(\s+type\b)?[^"';()]*?\bfrom\s+"([^"]+)"/gm;
 const BARE = /^\s*import\s+"([^"]+)"/gm;
-const DYNAMIC = /\bimport\(\s*(?:"([^"]+)"|([^)]*))/g;
+/** `require("…")` loads at first use where the caller cannot wait; `typeof import("…")` is of types alone. */
+const DYNAMIC = /\b(typeof\s+)?(import|require)\(\s*(?:"([^"]+)"|([^)]*))/g;
 
 export function importsOf(text: string): Import[] {
   const found: Import[] = [];
   for (const [, type, target] of text.matchAll(STATIC))
     found.push({ target: target!, typeOnly: type !== undefined });
   for (const [, target] of text.matchAll(BARE)) found.push({ target: target!, typeOnly: false });
-  for (const [, target, expression] of text.matchAll(DYNAMIC)) {
-    found.push({ target: target ?? `import(${expression})`, typeOnly: false });
+  for (const [, type, word, target, expression] of text.matchAll(DYNAMIC)) {
+    found.push({ target: target ?? `${word}(${expression})`, typeOnly: type !== undefined });
   }
   return found;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Diagnostic } from "../../src/pipeline/diagnostic.ts";
-import { readYaml } from "../../src/pipeline/document.ts";
+import { readYaml } from "../../src/pipeline/full-yaml.ts";
 import type { Node } from "../../src/pipeline/node.ts";
 import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
 import { readPlainYaml } from "../../src/pipeline/plain-yaml.ts";
