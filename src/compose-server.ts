@@ -4,21 +4,23 @@ import type { Log } from "./app/log-line.ts";
 import type { ServerFace } from "./cli/command.ts";
 import type { Config } from "./config/config.ts";
 import { Metrics } from "./server/metrics.ts";
-import { openServer } from "./server/open-server.ts";
+import { checkListenHost, openServer } from "./server/open-server.ts";
 import { SERVER_LIMITS } from "./server/parts.ts";
 
 /** The server of `cicd serve`: it listens when this returns. Throws LISTEN_FAILED. */
-export function composeServer(
+export async function composeServer(
   app: App,
-  { team, executor }: Config,
+  { team, hostName, executor }: Config,
   options: { version: string; hasWorker: boolean; deliveries: DeliveryDesk; log: Log },
-): ServerFace {
+): Promise<ServerFace> {
+  await checkListenHost(team.listen.host);
   const metrics = new Metrics(app);
   const server = openServer({
     app,
     ...options,
     executor: executor ?? "docker",
     listen: team.listen,
+    hostName,
     publicUrl: team.publicUrl,
     allowedHosts: team.allowedHosts,
     metrics,

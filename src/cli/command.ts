@@ -43,7 +43,7 @@ export interface Tell {
 
 /** An HTTP server that listens. Disposing ends its streams, then the server. */
 export interface ServerFace extends AsyncDisposable {
-  /** As it listens. */
+  /** As it listens; at every address: by the name of this host. */
   url: string;
   /** It says that it is about to end; requests are answered on. */
   drain(): void;

@@ -1,5 +1,7 @@
+import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { MAX_PACK_BYTES } from "../api/routes.ts";
+import { isWildcard, serverAddress } from "../app/server-address.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import { createApi } from "./api.ts";
 import { hostRules } from "./guards.ts";
@@ -13,7 +15,7 @@ import { Slots } from "./slots.ts";
  * answered after two seconds is given up.
  */
 export interface RunningServer extends AsyncDisposable {
-  /** As it listens: `http://127.0.0.1:7878`. */
+  /** As it listens: `http://127.0.0.1:7878`; where that is at every address, by the name of this host. */
   url: string;
   /** From now on `/readyz` says that it is about to end; requests are answered on. */
   drain(): void;
@@ -23,26 +25,36 @@ export interface RunningServer extends AsyncDisposable {
 const IDLE_SECONDS = 30;
 const GRACE_MS = 2_000;
 
+/** Throws LISTEN_FAILED for a name that stands for no address. */
+export async function checkListenHost(host: string): Promise<void> {
+  try {
+    await lookup(host);
+  } catch (error) {
+    throw listenFailed(`cannot listen at ${host}: there is no host of that name`, error);
+  }
+}
+
 /** Listens at `host` (an address, or a name of this host) and `port` (0: any). Throws LISTEN_FAILED. */
 export function openServer(
-  options: ServerOptions & { listen: { host: string; port: number } },
+  options: ServerOptions & { listen: { host: string; port: number }; hostName: string },
 ): RunningServer {
-  const { app, listen, limits, publicUrl } = options;
+  const { app, listen, hostName, limits, publicUrl } = options;
   const draining = new AbortController();
   const closing = new AbortController();
   let answer: (request: Request, server: Bun.Server<undefined>) => Promise<Response>;
   const server = bind(listen, (request, self) => answer(request, self));
   const port = server.port ?? listen.port;
-  const url = `http://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${port}`;
+  const url = serverAddress({ listen: { host: listen.host, port }, hostName });
   const api = createApi({
     ...options,
     baseUrl: publicUrl ?? url,
-    hosts: hostRules({ own: ownHosts(listen.host), port, named: options.allowedHosts, publicUrl }),
+    hosts: hostRules({ own: ownHosts(listen.host, hostName), port, named: options.allowedHosts, publicUrl }),
     draining: draining.signal,
     closing: closing.signal,
     readiness: new Readiness(app, options.hasWorker ? options.executor : undefined),
     streams: new Slots("event streams", limits.streams),
     uploads: new Slots("uploads", limits.uploads),
+    judging: new Slots("requests to judge pipeline files", limits.judging),
   });
   answer = (request, self) => api(request, { mayIdle: () => self.timeout(request, 0) });
   return {
@@ -75,11 +87,15 @@ function bind(
     });
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw new CicdError("LISTEN_FAILED", `cannot listen at ${host} port ${port}${reasonOf(code)}`, {
-      hint: "choose another address: --listen HOST:PORT",
-      cause: error,
-    });
+    throw listenFailed(`cannot listen at ${host} port ${port}${reasonOf(code)}`, error);
   }
+}
+
+function listenFailed(message: string, cause: unknown): CicdError {
+  return new CicdError("LISTEN_FAILED", message, {
+    hint: "choose another address: --listen HOST:PORT",
+    cause,
+  });
 }
 
 function reasonOf(code: string): string {
@@ -95,10 +111,16 @@ function reasonOf(code: string): string {
   }
 }
 
-/** By what addresses this host is reached where the server listens: a page cannot have its own name point to a number. */
-function ownHosts(host: string): string[] {
-  if (host !== "0.0.0.0" && host !== "::") return [host];
-  return Object.values(networkInterfaces()).flatMap((addresses) =>
-    (addresses ?? []).map(({ address }) => address.replace(/%.*$/, "")),
-  );
+/**
+ * By what names and addresses this host is reached where the server listens: a page cannot have its own name point to a
+ * number, nor bear that of this host.
+ */
+function ownHosts(host: string, hostName: string): string[] {
+  if (!isWildcard(host)) return [host];
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return [
+    hostName,
+    hostName.replace(/\..*$/, ""),
+    ...addresses.map(({ address }) => address.replace(/%.*$/, "")),
+  ];
 }

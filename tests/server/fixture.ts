@@ -87,6 +87,7 @@ export class ServerFixture implements AsyncDisposable {
       metrics: new Metrics(app),
       limits: this.limits,
       listen: { host: "127.0.0.1", port },
+      hostName: config.hostName,
     });
   }
 

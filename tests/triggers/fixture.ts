@@ -112,7 +112,7 @@ export class Place implements AsyncDisposable {
     this.server = openServer({
       ...{ app: this.app, version: "1.2.3", executor: EXECUTOR, hasWorker: false, publicUrl: undefined },
       ...{ allowedHosts: [], deliveries: this.desk, log: this.options.log, metrics: new Metrics(this.app) },
-      ...{ limits: SERVER_LIMITS, listen: { host: "127.0.0.1", port: 0 } },
+      ...{ limits: SERVER_LIMITS, listen: { host: "127.0.0.1", port: 0 }, hostName: "box" },
     });
   }
 

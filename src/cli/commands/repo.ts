@@ -1,4 +1,5 @@
 import { localRepositories, type RepositoryJson, type ScheduleJson } from "../../app/repositories.ts";
+import { serverAddress } from "../../app/server-address.ts";
 import type { Config } from "../../config/config.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import { defineCicdCommand } from "../command.ts";
@@ -62,9 +63,8 @@ repository and prints the address and the secret of its webhook, this once.`,
 });
 
 /** How people and webhooks reach the server that works on this database, as far as this process can know. */
-function addressOf({ team }: Config): string {
-  const { host, port } = team.listen;
-  return team.publicUrl ?? `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+function addressOf({ team, hostName }: Config): string {
+  return serverAddress({ ...team, hostName });
 }
 
 function toRow({ id, name, url, defaultBranch, webhookUrl }: RepositoryJson): string[] {

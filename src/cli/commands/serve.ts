@@ -3,6 +3,7 @@ import { DeliveryDesk } from "../../app/delivery-desk.ts";
 import { describeQueueEvent } from "../../app/describe-queue-event.ts";
 import type { Log, LogLine } from "../../app/log-line.ts";
 import type { QueueEvent } from "../../app/queue-event.ts";
+import { isWildcard } from "../../app/server-address.ts";
 import { TIDY_TIMES, tidyFiles } from "../../app/tidy-files.ts";
 import { createFirstToken } from "../../app/tokens.ts";
 import { watchTriggers } from "../../app/watch-triggers.ts";
@@ -119,7 +120,7 @@ function work(
 async function announce(
   { url }: ServerFace,
   app: App,
-  { team }: Config,
+  { team, hostName }: Config,
   { log, output, version, hasWorker }: { log: Log; output: Output; version: string; hasWorker: boolean },
 ): Promise<void> {
   const { kind, location } = await (await app.store()).describe();
@@ -133,7 +134,7 @@ async function announce(
     log({
       level: "warn",
       event: "server.reachable",
-      text: `${team.listen.host} is reachable from other hosts; put a proxy with TLS before it, and name it in CICD_PUBLIC_URL`,
+      text: `it is reachable from other hosts${namesOf(team, hostName)}; put a proxy with TLS before it, and name it in CICD_PUBLIC_URL`,
       fields: { host: team.listen.host },
     });
   }
@@ -145,6 +146,13 @@ async function announce(
     ? JSON.stringify({ at, level: "info", event: "token.first", name, role, token })
     : `the first token, of an administrator, shown this once: ${token}`;
   await output.err(`${line}\n`);
+}
+
+/** By which names it answers to others, where it listens at every address. */
+function namesOf({ listen, publicUrl, allowedHosts }: Config["team"], hostName: string): string {
+  if (!isWildcard(listen.host)) return "";
+  const further = [...(publicUrl === undefined ? [] : [new URL(publicUrl).host]), ...allowedHosts];
+  return `, as ${[hostName, ...further].join(", ")} or by its addresses (other names: CICD_ALLOWED_HOSTS)`;
 }
 
 function ended(signal: AbortSignal): Promise<void> {
