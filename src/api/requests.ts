@@ -15,7 +15,7 @@ import { RUN_STATUSES } from "./shapes.ts";
 
 /** What requests carry. Objects refuse keys they do not know, so that a typing error is not passed over. */
 
-const MAX_FILES = 1_000;
+const MAX_FILES = 200;
 const MAX_OBJECTS = 500_000;
 /** Longer than the longest valid pipeline file: that it is too long is one of its problems. */
 const MAX_FILE_LENGTH = 2 * 1024 * 1024;

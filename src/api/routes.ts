@@ -11,6 +11,8 @@ const EVENT_STREAM = "text/event-stream";
 
 export const PACK_MEDIA_TYPE = "application/x-git-packed-objects";
 export const MAX_PACK_BYTES = 4 * 1024 * MIB;
+/** Of the pipeline files of one request, which are judged at once. */
+const MAX_JUDGED_BYTES = 4 * MIB;
 export const MAX_WEBHOOK_BYTES = 5 * MIB;
 
 const ok = <S extends v.GenericSchema>(schema: S) => ({ kind: "json", status: 200, schema }) as const;
@@ -52,7 +54,7 @@ export const ROUTES = {
     path: "/api/v1/check",
     role: "read",
     summary: "Validates pipeline files",
-    body: { kind: "json", schema: request.CHECK_BODY, maxBytes: 32 * MIB },
+    body: { kind: "json", schema: request.CHECK_BODY, maxBytes: MAX_JUDGED_BYTES },
     response: ok(answer.CHECKED),
   },
   dryRun: {
@@ -60,7 +62,7 @@ export const ROUTES = {
     path: "/api/v1/dryrun",
     role: "read",
     summary: "What pipeline files would run, in which order",
-    body: { kind: "json", schema: request.DRY_RUN_BODY, maxBytes: 32 * MIB },
+    body: { kind: "json", schema: request.DRY_RUN_BODY, maxBytes: MAX_JUDGED_BYTES },
     response: ok(answer.PLANNED),
   },
   missingObjects: {

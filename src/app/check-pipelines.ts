@@ -44,6 +44,37 @@ export function toCheckedFile({ file, text, pipeline, diagnostics }: LoadedFile)
   return { file, text, pipeline: { name, jobs: jobs.length, stages }, diagnostics };
 }
 
+/** Over all files of one answer. */
+const MAX_SENT_DIAGNOSTICS = 1_000;
+
+/**
+ * What a server sends: so many diagnostics over all files; behind that each file that has more of them says so, in a single
+ * one.
+ */
+export function toSentFiles(files: LoadedFile[]): CheckedFile[] {
+  let left = MAX_SENT_DIAGNOSTICS;
+  return files.map(toCheckedFile).map((file) => {
+    const shown = file.diagnostics.slice(0, left);
+    left -= shown.length;
+    const next = file.diagnostics[shown.length];
+    if (next === undefined) return file;
+    const more = file.diagnostics.length - shown.length;
+    const message = `${more} more problem${more === 1 ? "" : "s"} of this file ${more === 1 ? "is" : "are"} not shown`;
+    const { file: name, line, column, length } = next;
+    const severity = file.pipeline === null ? "error" : "warning";
+    const note = {
+      code: "CONFIG_TOO_MANY_PROBLEMS",
+      severity,
+      message,
+      file: name,
+      line,
+      column,
+      length,
+    } as const;
+    return { ...file, diagnostics: [...shown, note] };
+  });
+}
+
 export function toCheckJson(files: CheckedFile[]): CheckJson {
   return {
     valid: files.every(({ pipeline }) => pipeline !== null),

@@ -40,7 +40,7 @@ export async function enqueueRuns(
   readOverrides(request.overrides);
   const source =
     "takeSnapshot" in request.source ? request.source : await openShared(app, request.source, signal);
-  const files = await loadFiles(source, request);
+  const files = await loadFiles(source, request, signal);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
   const runs = await queueFiles(app, source, taken.files, request, signal);
@@ -93,9 +93,13 @@ export async function openShared(app: App, request: SourceRequest, signal: Abort
   return { ...opened, source: { ...opened.source, repo } };
 }
 
-async function loadFiles(source: Source, request: EnqueueRequest): Promise<LoadedFile[]> {
+async function loadFiles(
+  source: Source,
+  request: EnqueueRequest,
+  signal: AbortSignal,
+): Promise<LoadedFile[]> {
   const { overrides, pipeline, file } = request;
   const choice = { overrides, imageRequired: request.executor === "docker" };
-  if (file !== undefined) return [judgeFile({ file: file.name, text: file.text }, choice)];
-  return loadFromSource(source, { ...choice, ...(pipeline === undefined ? {} : { pipeline }) });
+  if (file !== undefined) return [await judgeFile({ file: file.name, text: file.text }, choice)];
+  return loadFromSource(source, { ...choice, ...(pipeline === undefined ? {} : { pipeline }) }, signal);
 }

@@ -3,26 +3,36 @@ import { type Override, parseOverride } from "../pipeline/overrides.ts";
 import { parsePipeline } from "../pipeline/parse-pipeline.ts";
 import { refuseSharedNames } from "../pipeline/shared-names.ts";
 import { Suggester } from "../pipeline/suggest.ts";
+import { JudgeTurns } from "./judge-turns.ts";
 import type { LoadedFile, PipelineChoice, PipelineFile } from "./run-request.ts";
+
+/** Of the process, as its thread is. */
+const TURNS = new JudgeTurns();
 
 /**
  * All pipeline files of a repository, each with what is wrong with it, and of these the chosen one or all. Throws USAGE (a
- * malformed override, a name that means several files) and CONFIG_NOT_FOUND (no pipeline of that name).
+ * malformed override, a name that means several files), CONFIG_NOT_FOUND (no pipeline of that name), and the signal's reason
+ * between two files. Others have their turn between them.
  */
-export function judgePipelines(files: PipelineFile[], choice: PipelineChoice): LoadedFile[] {
+export async function judgePipelines(
+  files: PipelineFile[],
+  choice: PipelineChoice,
+  signal?: AbortSignal,
+): Promise<LoadedFile[]> {
   const overrides = readOverrides(choice.overrides);
-  return choosePipelines(
-    files.map((file) => parseFile(file, overrides, choice.imageRequired)),
-    choice.pipeline,
-  );
+  const judged: LoadedFile[] = [];
+  for (const file of files)
+    judged.push(await TURNS.take(() => parseFile(file, overrides, choice.imageRequired), signal));
+  return choosePipelines(judged, choice.pipeline);
 }
 
 /** One file by itself. Throws USAGE for a malformed override. */
-export function judgeFile(
+export async function judgeFile(
   file: PipelineFile,
   options: Pick<PipelineChoice, "overrides" | "imageRequired">,
-): LoadedFile {
-  return parseFile(file, readOverrides(options.overrides), options.imageRequired);
+): Promise<LoadedFile> {
+  const overrides = readOverrides(options.overrides);
+  return TURNS.take(() => parseFile(file, overrides, options.imageRequired));
 }
 
 /** Of files that are all of a repository: two that share a name are errors; then those of that name, else all. */

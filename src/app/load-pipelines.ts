@@ -46,8 +46,12 @@ export async function openSource(
 }
 
 /** The pipeline files of an opened source. Throws CONFIG_NOT_FOUND, USAGE. */
-export async function loadFromSource(source: Source, choice: PipelineChoice): Promise<LoadedFile[]> {
-  return judgePipelines(await readFromSource(source), choice);
+export async function loadFromSource(
+  source: Source,
+  choice: PipelineChoice,
+  signal?: AbortSignal,
+): Promise<LoadedFile[]> {
+  return judgePipelines(await readFromSource(source), choice, signal);
 }
 
 /** The same as they are. Throws CONFIG_NOT_FOUND where there is none. */

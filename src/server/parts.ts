@@ -29,6 +29,9 @@ export interface ServerLimits {
   /** Event streams at a time, and uploads. */
   streams: number;
   uploads: number;
+  /** Requests whose pipeline files are judged or wait for it, at a time; and how long each may wait and take. */
+  judging: number;
+  judgeMs: number;
   body: BodyTimes;
   keepAliveMs: number;
   /** An event stream of which the client takes nothing for so long is cut. */
@@ -38,6 +41,8 @@ export interface ServerLimits {
 export const SERVER_LIMITS: ServerLimits = {
   streams: 1_000,
   uploads: 16,
+  judging: 8,
+  judgeMs: 30_000,
   body: { wholeMs: 30_000, stallMs: 60_000 },
   keepAliveMs: 15_000,
   stallMs: 600_000,
@@ -57,6 +62,7 @@ export interface Context extends ServerOptions {
   readiness: Readiness;
   streams: Slots;
   uploads: Slots;
+  judging: Slots;
   /** The server's own address as people reach it, without a slash at its end. */
   baseUrl: string;
   /** Of this request: no time-out while nothing moves. */

@@ -1,5 +1,6 @@
 import { PROBLEM_MEDIA_TYPE, type Problem, problemType } from "../api/problem.ts";
-import type { CheckedFile } from "../app/check-pipelines.ts";
+import { type CheckedFile, toSentFiles } from "../app/check-pipelines.ts";
+import type { LoadedFile } from "../app/run-request.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors/codes.ts";
 import { HTTP_STATUS } from "./http-status.ts";
@@ -21,11 +22,14 @@ export class RequestRefused extends CicdError {
 
 /** Pipeline files with errors, to be shown by whoever sent them. */
 export class InvalidFiles extends CicdError {
-  constructor(readonly files: CheckedFile[]) {
-    const broken = files.filter(({ pipeline }) => pipeline === null).map(({ file }) => file);
+  readonly files: CheckedFile[];
+
+  constructor(files: LoadedFile[]) {
+    const broken = files.filter(({ pipeline }) => pipeline === undefined).map(({ file }) => file);
     super("CONFIG_INVALID", `pipeline files with errors: ${broken.join(", ")}`, {
       hint: "nothing was started",
     });
+    this.files = toSentFiles(files);
   }
 }
 

@@ -1,35 +1,51 @@
 import type { BodyOf } from "../../api/routes.ts";
-import { toCheckedFile, toCheckJson } from "../../app/check-pipelines.ts";
+import { toCheckJson, toSentFiles } from "../../app/check-pipelines.ts";
 import { toDryRunJson } from "../../app/dry-run.ts";
 import { judgePipelines } from "../../app/judge-pipelines.ts";
 import { planFiles } from "../../app/prepare-runs.ts";
 import type { LoadedFile } from "../../app/run-request.ts";
 import { takeByHand } from "../../app/take-by-hand.ts";
+import { CicdError } from "../../errors/cicd-error.ts";
 import type { Handlers } from "../handler.ts";
 import type { Context } from "../parts.ts";
 import { InvalidFiles } from "../problems.ts";
 
 export const pipelineHandlers: Handlers<"check" | "dryRun"> = {
   async check({ body }, context) {
-    const files = judge(body, context).map(toCheckedFile);
+    const files = toSentFiles(await judge(body, context));
     return { ...toCheckJson(files), files };
   },
 
   async dryRun({ body }, context) {
-    const files = judge(body, context);
-    if (files.some(({ pipeline }) => pipeline === undefined))
-      throw new InvalidFiles(files.map(toCheckedFile));
+    const files = await judge(body, context);
+    if (files.some(({ pipeline }) => pipeline === undefined)) throw new InvalidFiles(files);
     const taken = takeByHand(files, body.isNamed || body.pipeline !== undefined);
     const warnings = taken.note === undefined ? [] : [taken.note];
     return { plans: planFiles(taken.files, body).map(toDryRunJson), warnings };
   },
 };
 
-function judge(body: BodyOf<"check">, { executor }: Context): LoadedFile[] {
+async function judge(
+  body: BodyOf<"check">,
+  { executor, judging, limits, signal, mayIdle }: Context,
+): Promise<LoadedFile[]> {
+  const release = judging.take();
+  mayIdle();
+  const late = AbortSignal.timeout(limits.judgeMs);
   const { files, overrides, pipeline } = body;
-  return judgePipelines(files, {
+  const choice = {
     overrides,
     imageRequired: body.imageRequired ?? executor === "docker",
     ...(pipeline === undefined ? {} : { pipeline }),
-  });
+  };
+  try {
+    return await judgePipelines(files, choice, AbortSignal.any([signal, late]));
+  } catch (error) {
+    if (!late.aborted || error !== late.reason) throw error;
+    throw new CicdError("SERVER_BUSY", "the server has not come to judge these files in time", {
+      hint: "try again in a few seconds, or without the server: --local",
+    });
+  } finally {
+    release();
+  }
 }

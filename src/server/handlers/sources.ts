@@ -1,6 +1,5 @@
 import type { BodyOf } from "../../api/routes.ts";
 import { MAX_PACK_BYTES } from "../../api/routes.ts";
-import { toCheckedFile } from "../../app/check-pipelines.ts";
 import { enqueueRuns } from "../../app/enqueue-runs.ts";
 import { toRunSummaryJson } from "../../app/shapes.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
@@ -43,7 +42,7 @@ export const sourceHandlers: Handlers<"missingObjects" | "sendPack" | "startRuns
       },
       signal,
     );
-    if (enqueued.kind === "invalid") throw new InvalidFiles(enqueued.files.map(toCheckedFile));
+    if (enqueued.kind === "invalid") throw new InvalidFiles(enqueued.files);
     const now = app.now();
     return { runs: enqueued.runs.map((run) => toRunSummaryJson(run, now)), warnings: enqueued.warnings };
   },
