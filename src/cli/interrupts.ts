@@ -1,4 +1,5 @@
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export type InterruptSignal = (typeof SIGNALS)[number];
 
 /** The reason of the signal: what is thrown by whoever gives up for it. */
 const INTERRUPTED = new Error("interrupted");
@@ -9,9 +10,10 @@ const INTERRUPTED = new Error("interrupted");
  */
 export class Interrupts implements Disposable {
   private readonly controller = new AbortController();
-  private readonly listeners = new Set<(count: number) => void>();
-  private readonly names: (typeof SIGNALS)[number][];
+  private readonly listeners = new Set<(count: number, name: InterruptSignal) => void>();
+  private readonly names: InterruptSignal[];
   private count = 0;
+  private latest: InterruptSignal | undefined;
 
   constructor(options: { isHangupIgnored: boolean }) {
     this.names = SIGNALS.filter((name) => name !== "SIGHUP" || !options.isHangupIgnored);
@@ -26,9 +28,15 @@ export class Interrupts implements Disposable {
     return this.count > 0;
   }
 
+  /** The newest one, unless it was forgiven. */
+  get last(): InterruptSignal | undefined {
+    return this.latest;
+  }
+
   /** The user has said what is to be done instead: it counts as no interrupt any more. */
   forgive(): void {
     this.count = 0;
+    this.latest = undefined;
   }
 
   /** True for what was thrown only because of an interrupt. */
@@ -37,15 +45,16 @@ export class Interrupts implements Disposable {
   }
 
   /** Called with 1 at the first interrupt, 2 at the second, and so on. */
-  listen(listener: (count: number) => void): Disposable {
+  listen(listener: (count: number, name: InterruptSignal) => void): Disposable {
     this.listeners.add(listener);
     return { [Symbol.dispose]: () => this.listeners.delete(listener) };
   }
 
-  private readonly receive = () => {
+  private readonly receive = (name: InterruptSignal) => {
     this.count++;
+    this.latest = name;
     this.controller.abort(INTERRUPTED);
-    for (const listener of this.listeners) listener(this.count);
+    for (const listener of this.listeners) listener(this.count, name);
   };
 
   [Symbol.dispose](): void {

@@ -3,20 +3,32 @@ import type { RunSummaryJson } from "../app/shapes.ts";
 import { EXIT } from "../errors/codes.ts";
 import type { CommandContext } from "./command.ts";
 import type { FlagDefs } from "./flags.ts";
+import type { InterruptSignal } from "./interrupts.ts";
 import type { Output } from "./output.ts";
+import { readKey } from "./read-key.ts";
 import { exitStatusOf, type ShownRun, showRuns } from "./show-runs.ts";
 import { tellDetached } from "./tell-detached.ts";
 import { chooseView } from "./view/choose-view.ts";
 
 type Context = Pick<CommandContext<FlagDefs>, "output" | "interrupts">;
 
-const QUESTION = "cancel the run or detach from it? [c/d]";
-const CANCELING = "canceling, Ctrl-C again to stop waiting";
+const QUESTION = "press c to cancel it, d to detach";
+/** Ctrl-C and Ctrl-D come as keys while it is asked. */
+const ANSWERS = {
+  c: "cancel",
+  C: "cancel",
+  "\x03": "cancel",
+  d: "detach",
+  D: "detach",
+  "\x04": "detach",
+} as const;
+const CANCELING = "canceling, Ctrl-C stops waiting";
 const DETACHED = new Error("detached");
 
 /**
- * Shows runs that a server drives to their end. The first interrupt asks at a terminal what to do and cancels elsewhere, as
- * the second does at the terminal; one more stops waiting for the end. Returns the exit status of all of them together.
+ * Shows runs that a server drives to their end. The first Ctrl-C asks at a terminal what to do and cancels elsewhere, as
+ * the second does at the terminal, and SIGTERM anywhere; one more stops waiting for the end. A terminal that goes away
+ * (SIGHUP) leaves the runs to the server. Returns the exit status of all of them together.
  */
 export async function watchRuns(
   { output, interrupts }: Context,
@@ -33,16 +45,21 @@ export async function watchRuns(
     const ids = runs.map(({ run }) => run.id);
     remote.cancelRuns(ids, stop.signal).catch((error: unknown) => stop.abort(error));
   };
-  const react = async (count: number) => {
-    if (count > 1 || !mayAsk(output)) return cancel();
+  const answered = new AbortController();
+  const react = async (count: number, name: InterruptSignal) => {
+    if (name === "SIGHUP") return stop.abort(DETACHED);
+    if (name === "SIGTERM" || count > 1 || !mayAsk(output)) {
+      answered.abort();
+      return cancel();
+    }
     view.tell(QUESTION);
-    // A terminal that has gone away answers nothing any more.
-    const answer = await readAnswer().catch(() => "c");
-    if (answer === "d") stop.abort(DETACHED);
-    else if (!isCanceling) cancel();
+    const answer = await readKey(ANSWERS, AbortSignal.any([answered.signal, stop.signal]));
+    if (answered.signal.aborted || stop.signal.aborted) return;
+    if (answer === "cancel") cancel();
+    else stop.abort(DETACHED);
   };
-  using _listening = interrupts.listen((count) => void react(count));
-  if (interrupts.wasInterrupted) void react(1);
+  using _listening = interrupts.listen((count, name) => void react(count, name));
+  if (interrupts.last !== undefined) void react(1, interrupts.last);
   const shown = runs.map((entry) => entry.shown);
   try {
     const ended = await showRuns({ service: remote, output, view }, shown, stop.signal);
@@ -65,18 +82,11 @@ export async function watchRuns(
       output,
       runs.map(({ run }) => run),
     );
+  } finally {
+    answered.abort();
   }
 }
 
 function mayAsk(output: Output): boolean {
   return process.stdin.isTTY && output.isTerminal.stderr && !output.json;
-}
-
-/** `c` or `d`; whoever says nothing any more has said `c`. */
-async function readAnswer(): Promise<"c" | "d"> {
-  for await (const line of console) {
-    if (/^d(etach)?$/i.test(line.trim())) return "d";
-    if (/^c(ancel)?$/i.test(line.trim())) return "c";
-  }
-  return "c";
 }

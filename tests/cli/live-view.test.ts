@@ -36,8 +36,9 @@ describe("the changing part of the live view", () => {
   });
 
   test("says what an interrupt has begun", () => {
-    const lines = renderLiveBlock(state({ note: "canceling, Ctrl-C again to kill" }), SIZE, 0, PLAIN);
-    expect(lines).toEqual(["  canceling, Ctrl-C again to kill · 1 of 4 jobs done · 3 w…"]);
+    const narrow = { columns: 40, rows: 24 };
+    const lines = renderLiveBlock(state({ note: "canceling, Ctrl-C again to kill" }), narrow, 0, PLAIN);
+    expect(lines).toEqual(["  1 of 4 jobs done · 3 waiting", "  canceling, Ctrl-C again to kill"]);
   });
 
   test("is never as wide as the terminal, whatever a job prints", () => {
@@ -62,5 +63,7 @@ describe("the changing part of the live view", () => {
     const lines = renderLiveBlock(state({ running: jobs, total: 60 }), { columns: 60, rows: 10 }, 0, PLAIN);
     expect(lines).toHaveLength(8);
     expect(lines.at(-2)).toBe("  and 44 more");
+    const noted = state({ running: jobs, total: 60, note: "canceling" });
+    expect(renderLiveBlock(noted, { columns: 60, rows: 10 }, 0, PLAIN)).toHaveLength(8);
   });
 });

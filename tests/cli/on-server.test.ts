@@ -92,20 +92,31 @@ describe("on a server with PostgreSQL", () => {
     });
     afterAll(() => sandbox[Symbol.asyncDispose]());
 
-    /** A run that was interrupted once, and asks what to do. */
-    async function interrupted() {
-      const started = await startAtTerminal(sandbox, ["run"]);
-      await eventually(() => started.screen.toString().includes("$ sleep 600"));
-      started.terminal.write("\x03");
-      const question = "cancel the run or detach from it? [c/d]";
-      await eventually(() => started.screen.toString().includes(question));
+    async function running() {
+      const started = await startAtTerminal(sandbox, ["run"], {}, 40);
+      await eventually(
+        () => started.screen.toString().includes("● wait") && started.screen.toString().includes("$ sl"),
+      );
       return started;
     }
 
-    test("Ctrl-C asks; d leaves the run alone, and says how to see it again", async () => {
+    /** A run that was interrupted once, and asks what to do. */
+    async function interrupted() {
+      const started = await running();
+      started.terminal.write("\x03");
+      await eventually(() => started.screen.toString().endsWith("\n  press c to cancel it, d to detach"));
+      return started;
+    }
+
+    test.each([
+      ["d", "d"],
+      ["Ctrl-D", "\x04"],
+    ])("Ctrl-C asks; %s leaves the run alone, and says how to see it again", async (_, key) => {
       const { child, terminal, screen } = await interrupted();
-      terminal.write("d\n");
+      terminal.write(`x\n${key}`);
       expect(await child.exited).toBe(0);
+      expect(screen.toString()).not.toMatch(/[●x]|press c/);
+      expect(screen.unknown).toEqual([]);
       await eventually(() => /follow it with: cicd logs -f -p slow --run \d+/.test(screen.toString()));
       expect(json(await sandbox.cicd("list", "--json")).runs[0].status).toBe("running");
       expect((await sandbox.cicd("cancel")).status).toBe(0);
@@ -120,21 +131,40 @@ describe("on a server with PostgreSQL", () => {
       const started = await startAtTerminal(sandbox, ["run", "-f", "short.yml", "--var", `GO=${go}`]);
       await eventually(() => started.screen.toString().includes("until test"));
       started.terminal.write("\x03");
-      await eventually(() => started.screen.toString().includes("[c/d]"));
+      await eventually(() => started.screen.toString().includes("press c"));
       await Bun.write(go, "");
       expect(await started.child.exited).toBe(0);
       await eventually(() => started.screen.toString().includes("short #1 succeeded"));
     });
 
     test.each([
-      ["c cancels", "c\n"],
+      ["c cancels", "c"],
       ["Ctrl-C again cancels", "\x03"],
     ])("Ctrl-C asks; %s", async (_, answer) => {
       const { child, terminal, screen } = await interrupted();
       terminal.write(answer);
       expect(await child.exited).toBe(130);
       await eventually(() => /slow #\d+ was canceled/.test(screen.toString()));
+      expect(screen.toString()).not.toMatch(/●|press c|stops waiting/);
     });
+
+    test.each(["running", "asked"])("SIGTERM cancels without asking, also while it is %s", async (state) => {
+      const { child, screen } = await (state === "asked" ? interrupted() : running());
+      child.kill("SIGTERM");
+      expect(await child.exited).toBe(130);
+      await eventually(() => /slow #\d+ was canceled/.test(screen.toString()));
+    });
+
+    test.each(["running", "asked"])(
+      "a terminal that closes leaves the run alone, also while it is %s",
+      async (state) => {
+        const { child, terminal } = await (state === "asked" ? interrupted() : running());
+        terminal.close();
+        expect(await child.exited).toBe(0);
+        expect(json(await sandbox.cicd("list", "--json")).runs[0].status).toBe("running");
+        expect((await sandbox.cicd("cancel")).status).toBe(0);
+      },
+    );
   });
 
   describe("a token", () => {

@@ -20,7 +20,7 @@ export interface LiveState {
 const MAX_NAME_COLUMNS = 40;
 
 /**
- * The part of the live view that changes: a line per running job and one about the rest, each shorter than the terminal
+ * The part of the live view that changes: a line per running job, one about the rest and one for a note, each shorter than the terminal
  * is wide, together lower than it is high.
  */
 export function renderLiveBlock(
@@ -30,7 +30,7 @@ export function renderLiveBlock(
   style: Style,
 ): string[] {
   const width = Math.max(1, size.columns - 1);
-  const room = Math.max(1, size.rows - 3);
+  const room = Math.max(1, size.rows - (state.note === undefined ? 3 : 4));
   const shown = state.running.length > room ? state.running.slice(0, room - 1) : state.running;
   const names = shown.map((job) => truncate(printable(job.name), MAX_NAME_COLUMNS));
   const nameColumns = Math.max(0, ...names.map(widthOf));
@@ -43,6 +43,7 @@ export function renderLiveBlock(
   const hidden = state.running.length - shown.length;
   if (hidden > 0) lines.push(style.dim(truncate(`  and ${hidden} more`, width)));
   lines.push(style.dim(truncate(renderRest(state), width)));
+  if (state.note !== undefined) lines.push(style.yellow(truncate(`  ${state.note}`, width)));
   return lines;
 }
 
@@ -50,6 +51,5 @@ function renderRest(state: LiveState): string {
   const waiting = state.total - state.finished - state.running.length;
   const parts = [`${state.finished} of ${plural(state.total, "job")} done`];
   if (waiting > 0) parts.push(`${waiting} waiting`);
-  if (state.note !== undefined) parts.unshift(state.note);
   return `  ${parts.join(" · ")}`;
 }
