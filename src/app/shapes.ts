@@ -115,7 +115,8 @@ export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
     status: run.status,
     warnings: run.warnings,
     createdAt: toIso(run.createdAt),
-    ...toTimes(run.startedAt, run.finishedAt),
+    startedAt: toIsoOrNull(run.startedAt),
+    finishedAt: toIsoOrNull(run.finishedAt),
     durationMs: run.startedAt === null ? null : run.busyMs + sinceOf(run.busySince, now),
   };
 }
@@ -191,9 +192,13 @@ function toSpan(startedAt: EpochMs | null, finishedAt: EpochMs | null, now: Epoc
 
 function toTimes(startedAt: EpochMs | null, finishedAt: EpochMs | null): Omit<Span, "durationMs"> {
   return {
-    startedAt: startedAt === null ? null : toIso(startedAt),
-    finishedAt: finishedAt === null ? null : toIso(finishedAt),
+    startedAt: toIsoOrNull(startedAt),
+    finishedAt: toIsoOrNull(finishedAt),
   };
+}
+
+function toIsoOrNull(at: EpochMs | null): string | null {
+  return at === null ? null : toIso(at);
 }
 
 /** The time in which at least one of the jobs was running. */

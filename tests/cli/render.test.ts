@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { renderError, toCicdError } from "../../src/cli/errors.ts";
 import { renderFinishedJob } from "../../src/cli/render/job-line.ts";
 import { LastLines } from "../../src/cli/render/last-lines.ts";
+import { createLocalTime, localTime } from "../../src/cli/render/local-time.ts";
 import { LogLines } from "../../src/cli/render/log-lines.ts";
 import { renderMarkdownReport, renderReport } from "../../src/cli/render/reports.ts";
 import { renderRunHeader } from "../../src/cli/render/run-header.ts";
@@ -41,6 +42,25 @@ describe("text", () => {
       "5.0 TiB",
     ]);
   });
+
+  test.each(["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe"])(
+    "times of many rows are those of each row, in %s",
+    (zone) => {
+      const before = process.env.TZ;
+      process.env.TZ = zone;
+      try {
+        const many = createLocalTime();
+        const start = Date.UTC(2026, 0, 1);
+        const times = Array.from({ length: 20_000 }, (_, n) => new Date(start + n * 1_577_791).toISOString());
+        expect(times.map(many)).toEqual(times.map(localTime));
+        expect(many("not a time")).toBe(localTime("not a time"));
+      } finally {
+        if (before === undefined) delete process.env.TZ;
+        else process.env.TZ = before;
+      }
+      expect(localTime("2026-07-01T13:05:09.000Z")).toMatch(/^2026-07-0\d \d\d:\d\d:09$/);
+    },
+  );
 
   test("a name cannot command the terminal", () => {
     expect(printable("a\x1b[2Jb\r\n\x9bc\u202ed")).toBe("a\\x1b[2Jb\\x0d\\x0a\\x9bc\\u202ed");

@@ -2,13 +2,16 @@ import { basename } from "node:path";
 import type { Report } from "../../app/report.ts";
 import type { JobJson, RunJson, RunSummaryJson, StageJson } from "../../app/shapes.ts";
 import { noteOf } from "./job-line.ts";
+import { createLocalTime } from "./local-time.ts";
 import { isAllowed } from "./run-summary.ts";
 import { statusCell } from "./status.ts";
 import { createStyle, type Style } from "./style.ts";
 import { renderMarkdownTable, renderTable } from "./table.ts";
-import { duration, localTime, printable, size } from "./text.ts";
+import { duration, printable, size } from "./text.ts";
 
 const PLAIN = createStyle(false);
+
+type TimeOf = ReturnType<typeof createLocalTime>;
 
 export function renderReport(report: Report, style: Style): string {
   const title = titleOf(report);
@@ -23,9 +26,10 @@ export function renderMarkdownReport(report: Report): string {
 
 export function renderRunTable(runs: RunSummaryJson[], style: Style, options: { withRepo: boolean }): string {
   const head = ["RUN", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"];
+  const timeOf = createLocalTime();
   const rows = runs.map((run) => [
     `${printable(run.pipeline)} #${run.number}`,
-    ...runCells(run, style),
+    ...runCells(run, style, timeOf),
     ...(options.withRepo ? [printable(run.repo)] : []),
   ]);
   return renderTable(headed([[...head, ...(options.withRepo ? ["REPOSITORY"] : [])], ...rows], style));
@@ -33,22 +37,23 @@ export function renderRunTable(runs: RunSummaryJson[], style: Style, options: { 
 
 /** The first row heads the others. */
 function toRows(report: Report, style: Style): string[][] {
+  const timeOf = createLocalTime();
   if ("pipelines" in report) {
     const rows = report.pipelines.map(({ name, runs, lastRun }) => [
       printable(name),
       String(runs),
       `#${lastRun.number}`,
-      ...runCells(lastRun, style),
+      ...runCells(lastRun, style, timeOf),
     ]);
     return [["PIPELINE", "RUNS", "LAST", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"], ...rows];
   }
   if ("runs" in report) {
-    const rows = report.runs.map((run) => [`#${run.number}`, ...runCells(run, style)]);
+    const rows = report.runs.map((run) => [`#${run.number}`, ...runCells(run, style, timeOf)]);
     return [["RUN", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"], ...rows];
   }
   if ("run" in report) return [JOB_HEAD, ...report.run.stages.flatMap((stage) => jobRows(stage, style))];
   if ("stages" in report) {
-    const rows = report.stages.map((stage) => [`#${stage.run}`, ...stageCells(stage, style)]);
+    const rows = report.stages.map((stage) => [`#${stage.run}`, ...stageCells(stage, style, timeOf)]);
     return [["RUN", "STAGE", "STATUS", "JOBS", "STARTED", "DURATION"], ...rows];
   }
   if ("stage" in report) return [JOB_HEAD, ...jobRows(report.stage, style)];
@@ -75,23 +80,23 @@ function jobCells(job: JobJson, style: Style): string[] {
   ];
 }
 
-function stageCells(stage: StageJson, style: Style): string[] {
+function stageCells(stage: StageJson, style: Style, timeOf: TimeOf): string[] {
   return [
     printable(stage.name),
     statusCell(stage.status, stage.warnings && stage.status === "success", style),
     String(stage.jobs.length),
-    stage.startedAt === null ? "" : localTime(stage.startedAt),
+    stage.startedAt === null ? "" : timeOf(stage.startedAt),
     stage.durationMs === null ? "" : duration(stage.durationMs),
   ];
 }
 
-function runCells(run: RunSummaryJson, style: Style): string[] {
+function runCells(run: RunSummaryJson, style: Style, timeOf: TimeOf): string[] {
   const commit = run.commit === null ? "" : run.commit.slice(0, 8);
   return [
     statusCell(run.status, run.warnings && run.status === "success", style),
     printable(run.branch ?? ""),
     run.dirty ? `${commit}+` : commit,
-    localTime(run.createdAt),
+    timeOf(run.createdAt),
     run.durationMs === null ? "" : duration(run.durationMs),
   ];
 }

@@ -1,13 +1,25 @@
-import { padEnd, widthOf } from "./text.ts";
+import { widthOf } from "./text.ts";
 
-/** Rows of cells in aligned columns, two spaces between them, without trailing spaces. Cells may be coloured. */
+/**
+ * Rows of cells in aligned columns, two spaces between them, without trailing spaces. Cells may be coloured. There may be
+ * thousands of rows: each cell is measured once.
+ */
 export function renderTable(rows: string[][], indent = ""): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
+  const columns: number[] = [];
+  const widths = rows.map((row) => row.map(widthOf));
+  for (const row of widths) {
+    for (let i = 0; i < row.length; i += 1) columns[i] = Math.max(columns[i] ?? 0, row[i]!);
   }
-  const lines = rows.map((row) => row.map((cell, index) => padEnd(cell, widths[index]!)).join("  "));
-  return lines.map((line) => `${indent}${line.trimEnd()}\n`).join("");
+  const gaps = Array.from({ length: Math.max(0, ...columns) + 3 }, (_, length) => " ".repeat(length));
+  const lines = rows.map((row, index) => {
+    let line = indent;
+    for (let i = 0; i < row.length; i += 1) {
+      const isLast = i === row.length - 1;
+      line += isLast ? row[i]! : row[i]! + gaps[columns[i]! - widths[index]![i]! + 2]!;
+    }
+    return `${line.trimEnd()}\n`;
+  });
+  return lines.join("");
 }
 
 /** A table of GitHub-flavoured Markdown; the first row heads it. */

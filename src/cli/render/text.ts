@@ -43,14 +43,6 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** `2026-11-23 14:05:09` in the time zone of the user. `iso` is ISO 8601 UTC. */
-export function localTime(iso: string): string {
-  const at = new Date(iso);
-  const two = (count: number) => String(count).padStart(2, "0");
-  const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${date} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
-}
-
 /** `1 job`, `3 jobs`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
