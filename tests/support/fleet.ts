@@ -1,14 +1,16 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { instanceOf } from "../../src/config/instance.ts";
+import { instanceOf, workspaceDirOf } from "../../src/config/instance.ts";
+import { makeStateDir } from "../../src/config/state-dir.ts";
 import { createShellExecutor } from "../../src/executor/shell/shell-executor.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { type RunRecord, TERMINAL_RUN_STATUSES } from "../../src/run/records.ts";
 import type { NewRun, RunDetail, Store } from "../../src/run/store.ts";
 import { openPostgresStore } from "../../src/store/postgres/open-postgres-store.ts";
-import { openStateDirectory, snapshotPathOf } from "../../src/workspace/state-directory.ts";
+import { NAME_LENGTH } from "../../src/workspace/state-directory.ts";
 import { binary } from "./binary.ts";
 import { eventually } from "./eventually.ts";
 import { newRun, plannedJob, planOf } from "./plans.ts";
@@ -37,10 +39,16 @@ export class Fleet implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), "cicd-fleet-"));
     const store = await openPostgresStore({ url: database.url, maxConnections: 3 });
     const fleet = new Fleet(database, store, directory, path);
-    const snapshot = snapshotPathOf(await openStateDirectory(fleet.stateDir), planlessRun().source.tree);
-    await mkdir(snapshot, { recursive: true });
-    await writeFile(join(snapshot, "file"), "of the tree\n");
     return fleet;
+  }
+
+  /** The runs' files, where processes that know the database by this address look for them. */
+  #placeSnapshot(url: string): void {
+    makeStateDir(this.stateDir);
+    const root = workspaceDirOf(this.stateDir, { kind: "postgres", url });
+    const snapshot = join(root, "s", planlessRun().source.tree.slice(0, NAME_LENGTH));
+    mkdirSync(snapshot, { recursive: true });
+    writeFileSync(join(snapshot, "file"), "of the tree\n");
   }
 
   /** Of every member. */
@@ -66,6 +74,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   start(args: string[], database = this.database.url): Member {
+    this.#placeSnapshot(database);
     const child = Bun.spawn([this.#binary, ...args], {
       cwd: this.#directory,
       env: {
