@@ -1,5 +1,6 @@
 import { buildPipeline } from "./build-pipeline.ts";
 import { checkJobs } from "./check-jobs.ts";
+import { checkText } from "./check-text.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { readDocument } from "./document.ts";
 import { PIPELINE, type PipelineValue } from "./keywords.ts";
@@ -51,6 +52,7 @@ function read(
   const root = readDocument(source, report);
   if (root === undefined || !isMapping(root, source, report)) return undefined;
   const document = applyOverrides(root, options.overrides ?? [], sources, context);
+  if (!checkText(document, sources, report)) return undefined;
   const value = PIPELINE.read(document, context);
   if (value !== undefined) checkJobs(value, options.imageRequired ?? true, context);
   return value;

@@ -128,6 +128,16 @@ describe("an override", () => {
     ]);
   });
 
+  test("with half of a character is refused at the value, as in a file", () => {
+    const { pipeline, diagnostics } = parse('name="j\\ud800"', "jobs.a.script=\ud83d");
+    expect(pipeline).toBeUndefined();
+    expect(diagnostics.map(({ code, column }) => `${code} ${column}`)).toEqual([
+      "CONFIG_SYNTAX 6",
+      "CONFIG_SYNTAX 15",
+    ]);
+    expect(parse('variables.A="\\ud83d\\ude00"').pipeline?.variables.A).toBe("😀");
+  });
+
   test("without a value is an empty value, as in YAML", () => {
     expect(parse("name=").diagnostics.map(({ code, column }) => [code, column])).toEqual([
       ["CONFIG_WRONG_TYPE", 6],
