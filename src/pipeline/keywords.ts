@@ -6,6 +6,7 @@ import {
   LABEL_PATTERN,
   labelProblem,
   MAX_NAME_LENGTH,
+  NAME_PATTERN,
   nameProblem,
   type TextProblem,
   variableNameProblem,
@@ -42,7 +43,7 @@ const name = (noun: string) =>
     noun,
     code: "CONFIG_INVALID_NAME",
     problem: nameProblem,
-    schema: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: "\\S" },
+    schema: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
   });
 
 const plainText = text({ noun: "a text", problem: noNul });
@@ -291,7 +292,7 @@ export const PIPELINE = object(
         noun: "a mapping of jobs",
         of: job,
         keyProblem: nameProblem,
-        keySchema: { minLength: 1, maxLength: MAX_NAME_LENGTH },
+        keySchema: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
         atLeast: {
           count: 1,
           message: "there are no jobs",

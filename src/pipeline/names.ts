@@ -5,8 +5,13 @@ export interface TextProblem {
 }
 
 export const MAX_NAME_LENGTH = 255;
+/** What JSON Schema can say of `nameProblem`, but for its length. */
+export const NAME_PATTERN = "^(?!\\.\\.?$)[\\s\\S]*\\S";
 
-/** Job, stage and pipeline names: 1 to 255 characters, none of them a control character, no blanks around. */
+/**
+ * Job, stage and pipeline names: 1 to 255 characters, none of them a control character, no blanks around; not "." and "..",
+ * which a URL's path cannot hold (RFC 3986, section 5.2.4).
+ */
 export function nameProblem(name: string): TextProblem | undefined {
   if (name.trim() === "") return { message: "a name cannot be empty", hint: "give it at least one letter" };
   if (name.length > MAX_NAME_LENGTH) {
@@ -21,6 +26,8 @@ export function nameProblem(name: string): TextProblem | undefined {
       hint: "use letters, digits, spaces and punctuation",
     };
   }
+  if (name === "." || name === "..")
+    return { message: `a name cannot be "${name}"`, hint: "no address could lead to it: add a letter" };
   if (name !== name.trim()) {
     return { message: `the name "${name}" has blanks around it`, hint: `write "${name.trim()}"` };
   }
