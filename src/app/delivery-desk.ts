@@ -1,5 +1,10 @@
 import { messageOf } from "../errors/cicd-error.ts";
-import type { DeliveryRecord, DeliveryResult, NewDelivery } from "../run/registry.ts";
+import {
+  ATTEMPTS_IN_ORDER,
+  type DeliveryRecord,
+  type DeliveryResult,
+  type NewDelivery,
+} from "../run/registry.ts";
 import type { App } from "./app.ts";
 import { type TriggerOptions, triggerRuns } from "./trigger-runs.ts";
 
@@ -11,6 +16,8 @@ const LEASE_MS = 10_000;
 const RENEWAL_MS = 3_000;
 /** With the pauses between them a quarter of an hour. */
 const MAX_ATTEMPTS = 12;
+/** How far a late one looks for its successors. */
+const MAX_NEWER = 1_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5 * 60_000;
 
@@ -101,13 +108,8 @@ export class DeliveryDesk implements AsyncDisposable {
   }
 
   /** Should two servers be at it after all, they make the same runs. */
-  private async trigger({
-    id,
-    attempts,
-    repositoryId,
-    hostId,
-    event,
-  }: DeliveryRecord): Promise<DeliveryResult> {
+  private async trigger(record: DeliveryRecord): Promise<DeliveryResult> {
+    const { id, attempts, repositoryId, hostId, event } = record;
     const registry = await this.app.registry();
     const repository = await registry.findRepository({ id: repositoryId });
     if (repository === undefined) return { runs: [], notes: ["the repository is not known any more"] };
@@ -115,10 +117,19 @@ export class DeliveryDesk implements AsyncDisposable {
     const renewing = setInterval(renew, RENEWAL_MS);
     try {
       const limit = AbortSignal.any([this.closing.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
-      return await triggerRuns(this.app, repository, event, `webhook:${hostId}`, this.options, limit);
+      const how = { delivery: `webhook:${hostId}`, isLate: await this.isLate(record) };
+      return await triggerRuns(this.app, repository, event, how, this.options, limit);
     } finally {
       clearInterval(renewing);
     }
+  }
+
+  /** Newer ones of its repository did not wait for it. */
+  private async isLate({ id, attempts, repositoryId }: DeliveryRecord): Promise<boolean> {
+    if (attempts <= ATTEMPTS_IN_ORDER) return false;
+    const newestFirst = await (await this.app.registry()).listDeliveries(repositoryId, MAX_NEWER);
+    const own = newestFirst.findIndex((record) => record.id === id);
+    return own < 0 || newestFirst.slice(0, own).some((newer) => newer.attempts > 0);
   }
 
   private tellResult(delivery: DeliveryRecord, { runs, notes }: DeliveryResult): void {

@@ -25,20 +25,21 @@ export interface TriggerOptions {
 /**
  * Makes the runs that an event of a registered repository asks for, of the files in its commit, and cancels those that they
  * outdate. The same `delivery` again makes no further ones. What cannot be helped by trying again (a commit that is gone, a file
- * with errors) is told in the result; everything else is thrown.
+ * with errors) is told in the result; everything else is thrown. `isLate`: newer events of the repository were taken up before;
+ * then its runs outdate none, and schedules stay.
  */
 export async function triggerRuns(
   app: App,
   repository: RepositoryRecord,
   event: RepositoryEvent,
-  delivery: string,
+  { delivery, isLate = false }: { delivery: string; isLate?: boolean },
   options: TriggerOptions,
   signal: AbortSignal,
 ): Promise<DeliveryResult> {
   try {
     const source = await openEvent(app, repository, event, signal);
     const files = await loadTriggered(source, options);
-    if (event.kind === "push" && event.branch === repository.defaultBranch)
+    if (!isLate && event.kind === "push" && event.branch === repository.defaultBranch)
       await syncSchedules(app, repository.id, files);
     if (event.kind !== "tag" && asksToSkip(source.source.commitMessage ?? ""))
       return { runs: [], notes: ["the commit's message asks for no run"] };
@@ -49,7 +50,7 @@ export async function triggerRuns(
     const pullRequest = event.kind === "pull_request" ? { pullRequest: pullRequestOf(event) } : {};
     const runs = await queueFiles(app, source, chosen, { ...request, ...pullRequest }, signal);
     const store = await app.store();
-    for (const run of runs) {
+    for (const run of isLate ? [] : runs) {
       for (const outdated of await cancelOutdated(store, run))
         notes.push(`canceled run #${outdated.number} of ${outdated.pipeline}: #${run.number} is newer`);
     }
@@ -63,7 +64,7 @@ export async function triggerRuns(
 export const NOTHING_CHOSEN = { overrides: [], variables: {}, jobs: [] };
 
 /** Trying again would not help. */
-const FINAL: ErrorCode[] = ["GIT_REF_NOT_FOUND", "GIT_URL_REFUSED", "USAGE", "NOTHING_TO_DO"];
+const FINAL: ErrorCode[] = ["GIT_REF_NOT_FOUND", "GIT_URL_REFUSED", "USAGE", "NOTHING_TO_DO", "STORE_FAILED"];
 
 export function isFinal(error: unknown): error is CicdError {
   return error instanceof CicdError && FINAL.includes(error.code);

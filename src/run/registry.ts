@@ -148,6 +148,9 @@ export interface DeliveryResult {
   notes: string[];
 }
 
+/** One that is taken up more often than this holds up no later one any more. */
+export const ATTEMPTS_IN_ORDER = 3;
+
 export type NewDelivery = Omit<DeliveryRecord, "receivedAt" | "attempts" | "result">;
 
 export interface DeliveryRegistry {
@@ -157,8 +160,8 @@ export interface DeliveryRegistry {
    */
   recordDelivery(delivery: NewDelivery): Promise<DeliveryRecord | undefined>;
   /**
-   * The oldest that is to be acted upon, is due, and waits for no earlier one of its repository; `attempts` + 1. Nobody else
-   * gets it for `leaseMs` by the database's clock.
+   * The oldest that is to be acted upon, is due, and waits for no earlier one of its repository (unfinished, and taken up at
+   * most `ATTEMPTS_IN_ORDER` times); `attempts` + 1. Nobody else gets it for `leaseMs` by the database's clock.
    */
   claimDelivery(leaseMs: number): Promise<DeliveryRecord | undefined>;
   /** Unless it was claimed again since (`attempts`) or is finished: `false` then. */

@@ -101,6 +101,18 @@ export function deliveryContract(under: { readonly registry: Registry; readonly 
       expect(await registry.finishDelivery("1", 3, done)).toBe(false);
     });
 
+    test("that were taken up more than three times hold up no later ones", async () => {
+      const { registry, another } = under;
+      for (const id of ["1", "2"]) await registry.recordDelivery(delivery(id));
+      for (let attempt = 1; attempt <= 3; attempt++) {
+        expect(await registry.claimDelivery(LEASE_MS)).toMatchObject({ id: "1", attempts: attempt });
+        expect(await another.claimDelivery(LEASE_MS)).toBeUndefined();
+        await registry.postponeDelivery("1", attempt, 0);
+      }
+      expect(await registry.claimDelivery(LEASE_MS)).toMatchObject({ id: "1", attempts: 4 });
+      expect(await another.claimDelivery(LEASE_MS)).toMatchObject({ id: "2", attempts: 1 });
+    });
+
     test("are forgotten when they are old and finished", async () => {
       const { registry, another } = under;
       await registry.recordDelivery(delivery("1"));

@@ -1,4 +1,6 @@
+import { Database } from "bun:sqlite";
 import { afterEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { DeliveryDesk } from "../../src/app/delivery-desk.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { eventually } from "../support/eventually.ts";
@@ -74,6 +76,59 @@ describe("what was recorded and not acted upon", () => {
       return found.length === 4 ? found : undefined;
     });
     expect(runs.map((run) => run.delivery)).toEqual(["1", "2", "3", "4"].map((id) => `webhook:${id}`));
+  });
+});
+
+describe("a delivery that fails", () => {
+  const push = (place: Place, message = "Change") => {
+    const after = place.upstream.git("rev-parse", "HEAD");
+    return place.github("push", githubPush({ ref: "refs/heads/main", after, message }));
+  };
+
+  test("for what the database refuses is over at once, and holds up none", async () => {
+    const place = await places.make(WEB);
+    const database = new Database(join(place.root, "cicd.db"));
+    database.run(
+      "CREATE TRIGGER refuse BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+    );
+    expect((await push(place)).body.notes).toEqual([expect.stringMatching(/not this one \[STORE_FAILED\]$/)]);
+    database.run("DROP TRIGGER refuse");
+    database.close();
+    expect((await push(place, "Another")).body.runs).toHaveLength(1);
+  });
+
+  test("for a name that no database keeps is over at once: the file is told to be invalid", async () => {
+    const schema = await newSchema();
+    const place = await places.make(
+      { web: pipeline("web", "push").replace(" a:", ' "j\\ud800":') },
+      schema.url,
+    );
+    expect((await push(place)).body.notes).toEqual([
+      expect.stringContaining("U+D800 is half of a character [CONFIG_SYNTAX]"),
+    ]);
+    await places.end();
+    await schema.drop();
+  });
+
+  test("again and again lets later ones pass, and does nothing to them when it comes right", async () => {
+    const place = await places.make({ web: pipeline("web", "push", ", interruptible: true") });
+    const registry = await place.app.registry();
+    for (const id of ["1", "2"]) await registry.recordDelivery(delivery(place, id));
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await registry.claimDelivery(60_000);
+      await registry.postponeDelivery("1", attempt, 0);
+    }
+    expect((await registry.claimDelivery(60_000))!.id).toBe("1");
+    place.desk.wake();
+    await eventually(async () => (await registry.findDelivery("2"))!.result !== null);
+    await registry.postponeDelivery("1", 4, 0);
+    place.desk.wake();
+    await eventually(async () => (await registry.findDelivery("1"))!.result !== null);
+    const runs = await place.runs();
+    expect(runs.map((run) => `${run.delivery} ${run.status}`)).toEqual([
+      "webhook:2 pending",
+      "webhook:1 pending",
+    ]);
   });
 });
 
