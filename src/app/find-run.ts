@@ -12,6 +12,15 @@ export interface RunSelection {
   number?: number;
 }
 
+/** Throws USAGE for what is no hash of a commit, nor at least 4 digits of one. */
+export function checkCommit(commit: string): string {
+  if (/^[0-9A-Fa-f]{4,64}$/.test(commit)) return commit;
+  throw new CicdError(
+    "USAGE",
+    `--commit ${JSON.stringify(commit)} is no commit: at least 4 hexadecimal digits`,
+  );
+}
+
 /** The store's filter for a selection of runs that are recorded under `repoKey`. */
 export function toRunFilter(repoKey: string, selection: Omit<RunSelection, "repo">): RunFilter {
   const { branch, commit, pipeline, number } = selection;

@@ -1,4 +1,4 @@
-import type { RunSelection } from "../app/find-run.ts";
+import { checkCommit, type RunSelection } from "../app/find-run.ts";
 import type { PipelineSelection } from "../app/run-request.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 
@@ -23,10 +23,11 @@ export function toPipelineSelection(
   };
 }
 
-/** Which recorded runs are meant. */
+/** Which recorded runs are meant. Throws USAGE for a commit that is none. */
 export function toRunSelection(
   flags: RefFlags & { pipeline?: string | undefined; run?: number | undefined },
 ): RunSelection {
+  if (flags.commit !== undefined) checkCommit(flags.commit);
   return {
     ...toRefs(flags),
     ...(flags.pipeline === undefined ? {} : { pipeline: flags.pipeline }),

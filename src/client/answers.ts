@@ -6,6 +6,7 @@ import type { ErrorCode } from "../errors/codes.ts";
 
 const MAX_PROBLEM_BYTES = 64 * 1024 * 1024;
 const TOKEN_HINT = "put a token of that server into CICD_TOKEN, or `token` of the settings file";
+const VERSION_HINT = "cicd here and the server may be of different versions: cicd --version";
 const NO_SERVER_HINT = "check the address (--server, CICD_SERVER) and what stands between here and there";
 
 /** A failed answer, with the pipeline files that the server found invalid. */
@@ -22,7 +23,7 @@ export class ServerProblem extends CicdError {
 }
 
 /**
- * The error that a failed answer means: a problem's own code, message and hint, or SERVER_FAILED for whatever is not of a
+ * The error that a failed answer means: a problem's own code, message and hint (for people), or SERVER_FAILED for whatever is not of a
  * cicd server. What such an answer holds is not repeated: it may be a page of a proxy.
  */
 export async function readProblem(response: Response, address: string): Promise<CicdError> {
@@ -36,9 +37,14 @@ export async function readProblem(response: Response, address: string): Promise<
   const problem = v.safeParse(PROBLEM, await readJson(response, address, MAX_PROBLEM_BYTES));
   if (!problem.success) return oddAnswer(address, v.summarize(problem.issues));
   const { code, detail, hint, files } = problem.output;
-  const wayOn = code === "UNAUTHORIZED" ? TOKEN_HINT : hint;
+  const wayOn = code === "UNAUTHORIZED" ? TOKEN_HINT : isForPrograms(hint) ? VERSION_HINT : hint;
   const options = wayOn === null ? {} : { hint: wayOn };
   return new ServerProblem(code, detail, options, (files as CheckedFile[] | undefined) ?? [], status);
+}
+
+/** It names a place of the API. */
+function isForPrograms(hint: string | null): boolean {
+  return hint !== null && /\/api\//.test(hint);
 }
 
 /** A redirect is not followed: the token is for this address alone. */

@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import type { BodyInputOf } from "../api/routes.ts";
 import type { App } from "../app/app.ts";
+import { checkCommit } from "../app/find-run.ts";
 import { readOverrides } from "../app/judge-pipelines.ts";
 import { openSource } from "../app/load-pipelines.ts";
 import type { PlanRequest, StartedRuns } from "../app/service.ts";
@@ -93,6 +94,6 @@ function toUrlSource({ repo, branch, commit }: PlanRequest): StartBody["source"]
     kind: "url",
     repo,
     ...(branch === undefined ? {} : { branch }),
-    ...(commit === undefined ? {} : { commit }),
+    ...(commit === undefined ? {} : { commit: checkCommit(commit) }),
   };
 }

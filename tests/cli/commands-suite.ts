@@ -395,6 +395,17 @@ jobs:
   });
 
   describe("the smaller commands", () => {
+    test.each(["list", "logs", "cancel", "stop", "artifacts"])(
+      "%s refuses a commit that is none",
+      async (command) => {
+        const { status, stderr } = await sandbox.cicd(command, "-c", "12");
+        expect([status, stderr]).toEqual([
+          2,
+          'cicd: --commit "12" is no commit: at least 4 hexadecimal digits [USAGE]\n',
+        ]);
+      },
+    );
+
     test("check prints every problem with its place, and --json the same as data", async () => {
       const broken = await sandbox.cicd("check", "-f", "other/broken.yml");
       expect(broken.status).toBe(2);

@@ -56,6 +56,13 @@ describe("a problem", () => {
     });
   });
 
+  test("has no hint that is for programs", async () => {
+    using server = answering(() =>
+      problem(400, { code: "USAGE", detail: "no", hint: "see /api/openapi.json" }),
+    );
+    expect((await list(server.url)).hint).toMatch(/^cicd here and the server may be of different versions/);
+  });
+
   test("about the token says where to put one", async () => {
     using server = answering(() => problem(401, { code: "UNAUTHORIZED", detail: "a token is needed" }));
     expect(await list(server.url)).toMatchObject({
