@@ -33,7 +33,8 @@ export function createSourceOpener(git: Git, state: StateDirectory, options: Ope
     open: (request, signal) => openSource(git, state, request, options, signal),
     restoreSnapshot: (source, signal) => restoreSnapshot(git, state, source, { guard, shared }, signal),
     async repoKey(repo, signal) {
-      if (looksLikeUrl(repo)) return parseRepositoryUrl(repo).key;
+      // Whether it may be cloned is judged where that is done.
+      if (looksLikeUrl(repo)) return parseRepositoryUrl(repo, { allowHttp: true }).key;
       return keyOf(await findRepository(git, repo, signal));
     },
     sharedRepo: (repo, signal) => findSharedRepo(git, repo, hostName, signal),
