@@ -3,6 +3,7 @@ import { nextMoment } from "../pipeline/cron.ts";
 import type { RepositoryRecord, ScheduleRecord } from "../run/registry.ts";
 import type { App } from "./app.ts";
 import { openShared, queueFiles } from "./enqueue-runs.ts";
+import type { LoadedFile } from "./run-request.ts";
 import {
   describeInvalid,
   isFinal,
@@ -74,7 +75,8 @@ async function runOnce(
   const opened = await openShared(app, request, signal);
   const source = { ...opened.source, repo: { ...opened.source.repo, name: repository.name } };
   const files = await loadTriggered(opened, options);
-  const file = files.find(({ name }) => name?.value === pipeline);
+  const nameless = (file: LoadedFile) => file.pipeline === undefined && file.name === undefined;
+  const file = files.find(({ name }) => name?.value === pipeline) ?? files.find(nameless);
   if (file === undefined) return `the branch ${source.branch} has no pipeline ${pipeline} any more`;
   if (file.pipeline === undefined) return describeInvalid(file);
   const delivery = `schedule:${id}:${nextAt}`;

@@ -7,15 +7,16 @@ type NewSchedule = Omit<ScheduleRecord, "repositoryId">;
 
 /**
  * Makes the schedules of a repository those of these files, which are all of its default branch. A pipeline whose file has
- * errors keeps what it had.
+ * errors keeps what it had; where a file has errors and no readable name, all keep it that are in no other file.
  */
 export async function syncSchedules(app: App, repositoryId: string, files: LoadedFile[]): Promise<void> {
   const registry = await app.registry();
-  const broken = new Set(
-    files.flatMap(({ pipeline, name }) => (pipeline === undefined ? (name?.value ?? []) : [])),
-  );
+  const broken = files.filter(({ pipeline }) => pipeline === undefined);
+  const mayBeAny = broken.some(({ name }) => name === undefined);
+  const isBroken = (named: string) => mayBeAny || broken.some(({ name }) => name?.value === named);
+  const valid = new Set(files.flatMap(({ pipeline }) => pipeline?.name ?? []));
   const there = (await registry.listSchedules()).filter(
-    (schedule) => schedule.repositoryId === repositoryId && broken.has(schedule.pipeline),
+    ({ repositoryId: of, pipeline }) => of === repositoryId && !valid.has(pipeline) && isBroken(pipeline),
   );
   const wanted = files.flatMap((file) => schedulesOf(app, file));
   await registry.replaceSchedules(repositoryId, [...there.map(withoutRepository), ...wanted]);

@@ -106,6 +106,26 @@ describe("the schedules", () => {
     expect(await schedules(place)).toEqual([["weekly", "0 0 * * 1", "UTC", "release"]]);
   });
 
+  test("of a file in which not even the name can be read stay; valid files have theirs anew", async () => {
+    const WEEKLY = pipeline("weekly", '{ schedule: [{ cron: "0 0 * * 1" }] }');
+    const place = await places.make({ ...NIGHTLY, weekly: WEEKLY });
+    const [before] = await listSchedules(place.app);
+    expect(before!.pipeline).toBe("nightly");
+    const after = place.upstream.pipelines({
+      nightly: `${NIGHTLY.nightly}x: "`,
+      weekly: WEEKLY.replace("* * 1", "* * 2"),
+    });
+    await place.github("push", githubPush({ ref: "refs/heads/main", after }));
+    expect(await listSchedules(place.app)).toEqual([
+      before!,
+      expect.objectContaining({ pipeline: "weekly", cron: "0 0 * * 2" }),
+    ]);
+    await makeDue(place);
+    await runSchedules(place.app, place.options, never);
+    expect((await place.runs()).map((run) => run.pipeline)).toEqual(["weekly"]);
+    expect(place.log.map(({ text }) => text).join("\n")).toMatch(/nightly.yml is invalid, .*CONFIG_SYNTAX/);
+  });
+
   test("go with the last pipeline", async () => {
     const place = await places.make(NIGHTLY);
     const after = place.upstream.commit({ ".cicd-pipelines/nightly.yml": null });
