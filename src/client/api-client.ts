@@ -5,10 +5,14 @@ import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import { isPassing, oddAnswer, readAnswer, readProblem, redirected } from "./answers.ts";
 import { PATIENCE, Patience, type PatienceTimes } from "./patience.ts";
 
-/** Where a server is, and who asks. `url`: http or https, without a slash at its end. */
+/**
+ * Where a server is, and who asks. `url`: http or https, without a slash at its end; `proxy`: `HOST:PORT` of the one on the
+ * way there, for messages.
+ */
 export interface ServerAddress {
   url: string;
   token: string | undefined;
+  proxy?: string | undefined;
 }
 
 /** For people, one sentence each. `detail`: only where more is wanted. */
@@ -68,11 +72,17 @@ export class ApiClient {
     return this.server.url;
   }
 
+  /** The address, for messages. */
+  private get place(): string {
+    const { url, proxy } = this.server;
+    return proxy === undefined ? url : `${url} (through the proxy ${proxy})`;
+  }
+
   /** The answer of a route that answers with JSON. */
   ask<N extends JsonRoute>(name: N, parts: Parts<N>, signal: AbortSignal): Promise<Answer<N>> {
     const { schema } = ROUTES[name].response;
     return this.patiently(name, parts, signal, async (response) => {
-      return (await readAnswer(response, schema, this.address)) as Answer<N>;
+      return (await readAnswer(response, schema, this.place)) as Answer<N>;
     });
   }
 
@@ -87,8 +97,10 @@ export class ApiClient {
   }
 
   unreachable(why: string, cause?: unknown): CicdError {
-    return new CicdError("SERVER_UNREACHABLE", `the server at ${this.address} does not answer: ${why}`, {
-      hint: "is it running? check the address (--server, CICD_SERVER); --local does without it",
+    const { proxy } = this.server;
+    const alsoProxy = proxy === undefined ? "" : " and the proxy (NO_PROXY excepts hosts)";
+    return new CicdError("SERVER_UNREACHABLE", `the server at ${this.place} does not answer: ${why}`, {
+      hint: `is it running? check the address (--server, CICD_SERVER)${alsoProxy}; --local does without it`,
       cause,
     });
   }
@@ -152,7 +164,7 @@ export class ApiClient {
       });
       clearTimeout(timer);
       if (response.status >= 300 && response.status < 400) throw redirected(response, this.address);
-      if (!response.ok) throw await readProblem(response, this.address);
+      if (!response.ok) throw await readProblem(response, this.place);
       const result = await read(response);
       this.hasAnswered = true;
       this.hasNoted = false;
@@ -198,7 +210,7 @@ export class ApiClient {
     const isLoopback = hostname === "localhost" || /^127\./.test(hostname) || hostname === "[::1]";
     if (this.hasWarned || protocol === "https:" || isLoopback || this.server.token === undefined) return;
     this.hasWarned = true;
-    this.tell.warn(`the token travels unencrypted to ${this.address}; use https`);
+    this.tell.warn(`the token travels unencrypted to ${this.place}; use https`);
   }
 }
 

@@ -31,6 +31,8 @@ export interface Config {
 export interface ServerAddress {
   url: string;
   token: string | undefined;
+  /** `HOST:PORT` of the proxy on the way there. */
+  proxy: string | undefined;
 }
 
 export interface TeamConfig {

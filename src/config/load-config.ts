@@ -90,7 +90,7 @@ export function loadConfig(
     cpuLimit: optional(settings.get("cpus"), toCpus),
     color: toColor(environment, flags.noColor === true),
     canRepaint: environment.isTty.stderr && variables.TERM !== "dumb",
-    server: toServer(settings.get("server"), settings.get("token")),
+    server: toServer(settings.get("server"), settings.get("token"), variables),
     team: toTeam(settings, environment.hostName),
     actor: `${environment.userName}@${environment.hostName}`,
     hostName: environment.hostName,

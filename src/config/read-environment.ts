@@ -2,14 +2,17 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, homedir, hostname, userInfo } from "node:os";
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { Environment } from "./config.ts";
+import { noProxy } from "./proxy.ts";
 
 /**
  * The one place where cicd looks at the environment of its process. DEBUG is for what cicd starts, and taken from the
- * process itself: under it the Docker client prints each request to stderr, with environments and credentials.
+ * process itself: under it the Docker client prints each request to stderr, with environments and credentials. The requests
+ * of this process pass proxies by where they go to this host.
  */
 export function readEnvironment(): Environment {
   const variables = { ...process.env };
   delete process.env.DEBUG;
+  process.env.no_proxy = process.env.NO_PROXY = noProxy(variables);
   return {
     variables,
     homeDir: homedir(),

@@ -1,11 +1,16 @@
 import type { ServerAddress, TeamConfig } from "./config.ts";
 import type { ConfigFileKey } from "./config-file.ts";
+import { proxyOf } from "./proxy.ts";
 import { invalidSetting, type Setting } from "./settings.ts";
 
 const DEFAULT_LISTEN = { host: "127.0.0.1", port: 7878 };
 
 /** Never repeats the value of an address that cannot be read: it may hold a password. Throws SETTINGS_INVALID. */
-export function toServer(server: Setting | undefined, token: Setting | undefined): ServerAddress | undefined {
+export function toServer(
+  server: Setting | undefined,
+  token: Setting | undefined,
+  variables: Readonly<Record<string, string | undefined>>,
+): ServerAddress | undefined {
   if (server === undefined) return undefined;
   const bearer = token?.text.trim();
   if (bearer !== undefined && !/^[\x21-\x7e]+$/.test(bearer)) {
@@ -14,7 +19,8 @@ export function toServer(server: Setting | undefined, token: Setting | undefined
       "a token: it holds blanks or other than ASCII characters",
     );
   }
-  return { url: toHttpUrl(server), token: bearer };
+  const url = toHttpUrl(server);
+  return { url, token: bearer, proxy: proxyOf(url, variables) };
 }
 
 /** Throws SETTINGS_INVALID. */

@@ -25,4 +25,4 @@ test("whether a server may clone an address over http is for that server to say"
   ]);
   const here = await sandbox.cicd("run", "-r", repo, "--local");
   expect([here.status, here.stderr]).toEqual([2, expect.stringContaining("protocol http is not allowed")]);
-});
+}, 60_000);

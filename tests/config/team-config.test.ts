@@ -46,7 +46,7 @@ describe("where the server listens", () => {
 describe("the server to talk to", () => {
   test("is an address without a slash at its end, with its token", () => {
     const { server } = load({ CICD_SERVER: "https://ci.example.org/", CICD_TOKEN: " cicd_abc\n" });
-    expect(server).toEqual({ url: "https://ci.example.org", token: "cicd_abc" });
+    expect(server).toEqual({ url: "https://ci.example.org", token: "cicd_abc", proxy: undefined });
   });
 
   test.each(["ci.example.org", "ftp://ci", "https://ann:secret@ci", "https://ci/?token=secret"])(
