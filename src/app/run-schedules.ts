@@ -1,5 +1,6 @@
 import { messageOf } from "../errors/cicd-error.ts";
 import { nextMoment } from "../pipeline/cron.ts";
+import type { EpochMs } from "../run/records.ts";
 import type { RepositoryRecord, ScheduleRecord } from "../run/registry.ts";
 import type { App } from "./app.ts";
 import { openShared, queueFiles } from "./enqueue-runs.ts";
@@ -14,20 +15,31 @@ import {
 
 /** How many are dealt with at the same time; the others come with the next round. */
 const AT_ONCE = 8;
-/** For how long a moment is tried again while the repository's host is away, say. */
+/** For how long a moment is tried again, from its first try, while the repository's host or this one's network is away, say. */
 const PATIENCE_MS = 10 * 60_000;
 const TIME_LIMIT_MS = 60_000;
 
+/** When a moment of a schedule was first tried in vain, by the database's clock. */
+export type FirstFailures = Map<string, EpochMs>;
+
 /**
  * Makes the runs of the schedules that have fallen due, each moment's once, however many servers do so: the run first, then the
- * schedule moves on to its next moment from now. Moments that were missed make one run. Throws what the store throws.
+ * schedule moves on to its next moment from now. Moments that were missed make one run. A failure is noted in
+ * `failures`, which the caller keeps from round to round. Throws what the store throws.
  */
-export async function runSchedules(app: App, options: TriggerOptions, signal: AbortSignal): Promise<void> {
+export async function runSchedules(
+  app: App,
+  failures: FirstFailures,
+  options: TriggerOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const registry = await app.registry();
   const { due, now } = await registry.findDueSchedules();
+  const open = new Set(due.map(momentOf));
+  for (const moment of failures.keys()) if (!open.has(moment)) failures.delete(moment);
   const tried = await Promise.allSettled(
     due.slice(0, AT_ONCE).map(async (schedule) => {
-      const isDone = await tryToRun(app, schedule, options, now, signal);
+      const isDone = await tryToRun(app, schedule, { now, failures }, options, signal);
       const next = nextMoment(schedule.cron, schedule.timezone, now);
       if (isDone && next !== undefined) await registry.moveSchedule(schedule.id, schedule.nextAt, next);
     }),
@@ -40,11 +52,11 @@ export async function runSchedules(app: App, options: TriggerOptions, signal: Ab
 async function tryToRun(
   app: App,
   schedule: ScheduleRecord,
+  { now, failures }: { now: EpochMs; failures: FirstFailures },
   options: TriggerOptions,
-  now: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { id, repositoryId, pipeline, nextAt } = schedule;
+  const { id, repositoryId, pipeline } = schedule;
   const fields = { schedule: id, repository: repositoryId, pipeline };
   try {
     const repository = await (await app.registry()).findRepository({ id: repositoryId });
@@ -55,7 +67,10 @@ async function tryToRun(
     return true;
   } catch (error) {
     signal.throwIfAborted();
-    const isOver = isFinal(error) || now - nextAt > PATIENCE_MS;
+    const moment = momentOf(schedule);
+    const first = failures.get(moment) ?? now;
+    failures.set(moment, first);
+    const isOver = isFinal(error) || now - first > PATIENCE_MS;
     const text = `The schedule of ${pipeline} made no run${isOver ? "" : ", and is tried again"}: ${messageOf(error)}`;
     options.log({ level: isOver ? "error" : "warn", event: "schedule.failed", text, fields });
     return isOver;
@@ -66,10 +81,11 @@ async function tryToRun(
 async function runOnce(
   app: App,
   repository: RepositoryRecord,
-  { id, pipeline, branch, nextAt }: ScheduleRecord,
+  schedule: ScheduleRecord,
   options: TriggerOptions,
   signal: AbortSignal,
 ): Promise<string> {
+  const { pipeline, branch } = schedule;
   const wanted = branch ?? repository.defaultBranch;
   const request = { repo: repository.url, ...(wanted === null ? {} : { branch: wanted }) };
   const opened = await openShared(app, request, signal);
@@ -79,8 +95,12 @@ async function runOnce(
   const file = files.find(({ name }) => name?.value === pipeline) ?? files.find(nameless);
   if (file === undefined) return `the branch ${source.branch} has no pipeline ${pipeline} any more`;
   if (file.pipeline === undefined) return describeInvalid(file);
-  const delivery = `schedule:${id}:${nextAt}`;
+  const delivery = momentOf(schedule);
   const how = { ...NOTHING_CHOSEN, executor: options.executor, trigger: "schedule" as const, delivery };
   const runs = await queueFiles(app, { ...opened, source }, [file], how, signal);
   return `the schedule of ${pipeline} made run #${runs[0]?.number}`;
+}
+
+function momentOf({ id, nextAt }: ScheduleRecord): string {
+  return `schedule:${id}:${nextAt}`;
 }

@@ -2,7 +2,7 @@ import { messageOf } from "../errors/cicd-error.ts";
 import type { App } from "./app.ts";
 import type { DeliveryDesk } from "./delivery-desk.ts";
 import { refreshRepository } from "./repositories.ts";
-import { runSchedules } from "./run-schedules.ts";
+import { type FirstFailures, runSchedules } from "./run-schedules.ts";
 import type { TriggerOptions } from "./trigger-runs.ts";
 
 const ROUND_MS = 5_000;
@@ -31,6 +31,7 @@ export async function watchTriggers(
       options.log({ level: "warn", event: "triggers.failed", text, fields: {} });
     }
   };
+  const failures: FirstFailures = new Map();
   let refreshing = Promise.resolve();
   // A host that does not answer holds up neither the rounds nor the end of the hour.
   let scheduling: Promise<void> | undefined;
@@ -41,9 +42,11 @@ export async function watchTriggers(
       refreshing = attempt("reading the repositories anew", () => refreshAll(app, options, signal));
     }
     desk.wake();
-    scheduling ??= attempt("running schedules", () => runSchedules(app, options, signal)).finally(() => {
-      scheduling = undefined;
-    });
+    scheduling ??= attempt("running schedules", () => runSchedules(app, failures, options, signal)).finally(
+      () => {
+        scheduling = undefined;
+      },
+    );
     await pause(ROUND_MS, signal);
   }
   await Promise.all([refreshing, scheduling]);

@@ -5,7 +5,7 @@ import {
   refreshRepository,
   removeRepository,
 } from "../../src/app/repositories.ts";
-import { runSchedules } from "../../src/app/run-schedules.ts";
+import { type FirstFailures, runSchedules } from "../../src/app/run-schedules.ts";
 import { watchTriggers } from "../../src/app/watch-triggers.ts";
 import { composeApp } from "../../src/compose-app.ts";
 import { eventually } from "../support/eventually.ts";
@@ -121,7 +121,7 @@ describe("the schedules", () => {
       expect.objectContaining({ pipeline: "weekly", cron: "0 0 * * 2" }),
     ]);
     await makeDue(place);
-    await runSchedules(place.app, place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
     expect((await place.runs()).map((run) => run.pipeline)).toEqual(["weekly"]);
     expect(place.log.map(({ text }) => text).join("\n")).toMatch(/nightly.yml is invalid, .*CONFIG_SYNTAX/);
   });
@@ -147,11 +147,11 @@ describe("a schedule that falls due", () => {
   test("makes one run of the newest commit, and moves on to its next moment", async () => {
     const place = await places.make(NIGHTLY);
     const commit = place.upstream.commit({ x: "1" });
-    await runSchedules(place.app, place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
     expect(await place.runs()).toEqual([]);
     await makeDue(place);
-    await runSchedules(place.app, place.options, never);
-    await runSchedules(place.app, place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
     const runs = await place.runs();
     expect(runs).toHaveLength(1);
     expect(runs[0]).toMatchObject({
@@ -167,8 +167,8 @@ describe("a schedule that falls due", () => {
   test("and was missed for days makes one run, not many", async () => {
     const place = await places.make(NIGHTLY);
     await makeDue(place, Date.now() - 5 * 24 * HOUR_MS);
-    await runSchedules(place.app, place.options, never);
-    await runSchedules(place.app, place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
     expect(await place.runs()).toHaveLength(1);
   });
 
@@ -176,28 +176,37 @@ describe("a schedule that falls due", () => {
     const place = await places.make(NIGHTLY);
     const moment = Date.now() - 1_000;
     await makeDue(place, moment);
-    await Promise.all(Array.from({ length: 4 }, () => runSchedules(place.app, place.options, never)));
+    await Promise.all(
+      Array.from({ length: 4 }, () => runSchedules(place.app, new Map(), place.options, never)),
+    );
     expect(await place.runs()).toHaveLength(1);
     await makeDue(place, moment);
-    await runSchedules(place.app, place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
     expect(await place.runs()).toHaveLength(1);
     await makeDue(place, moment + 1);
-    await runSchedules(place.app, place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
     expect(await place.runs()).toHaveLength(2);
   });
 
-  test("is tried again while the repository's host is away, and given up after ten minutes", async () => {
+  test("is tried for ten minutes from the first try on while the repository's host is away, however late", async () => {
     const place = await places.make(NIGHTLY);
     place.upstream.hide();
     const due = async () => (await (await place.app.registry()).findDueSchedules()).due.length;
-    await makeDue(place);
-    await runSchedules(place.app, place.options, never);
+    const failures: FirstFailures = new Map();
+    const round = () => runSchedules(place.app, failures, place.options, never);
+    // The server was down at that moment, and its network comes up after it.
+    await makeDue(place, Date.now() - 11 * 60_000);
+    await round();
+    await round();
     expect(await due()).toBe(1);
     expect(place.log.at(-1)).toMatchObject({ level: "warn", event: "schedule.failed" });
-    await makeDue(place, Date.now() - 11 * 60_000);
-    await runSchedules(place.app, place.options, never);
+    const [[moment, first]] = [...failures] as [[string, number]];
+    failures.set(moment, first - 11 * 60_000);
+    await round();
     expect(await due()).toBe(0);
     expect(place.log.at(-1)).toMatchObject({ level: "error", event: "schedule.failed" });
+    await round();
+    expect(failures.size).toBe(0);
   });
 
   test("of a pipeline or branch that is gone makes no run and says so", async () => {
@@ -207,7 +216,7 @@ describe("a schedule that falls due", () => {
     });
     place.upstream.commit({ ".cicd-pipelines/nightly.yml": null });
     await makeDue(place);
-    await runSchedules(place.app, place.options, never);
+    await runSchedules(place.app, new Map(), place.options, never);
     expect(await place.runs()).toEqual([]);
     const texts = place.log.map(({ text }) => text).join("\n");
     expect(texts).toContain("the branch main has no pipeline nightly any more");
