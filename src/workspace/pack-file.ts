@@ -6,6 +6,7 @@ import type { ObjectFormat } from "./tree-objects.ts";
 export interface SpooledPack {
   path: string;
   objects: number;
+  sizeBytes: number;
   /** By its trailer: the hash of everything before it. */
   format: ObjectFormat;
 }
@@ -51,7 +52,7 @@ export async function spoolPack(
     await file.close();
   }
   const format = sha1.digest().equals(held) || bytes < HEADER_BYTES + SHA256_BYTES ? "sha1" : "sha256";
-  return { path, objects: header.readUInt32BE(8), format };
+  return { path, objects: header.readUInt32BE(8), sizeBytes: bytes, format };
 }
 
 /** Also ends, with the signal's reason, while nothing comes. */

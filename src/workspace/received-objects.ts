@@ -13,12 +13,17 @@ export interface TransferLimits {
   maxObjects: number;
   /** Of all objects of a pack, or all files of a tree, as they are when unpacked. */
   maxUnpackedBytes: number;
+  /** How many times its own size a pack may unpack to, beyond `FREE_BYTES`. Texts come to 30, blanks to 1000. */
+  maxRatio: number;
   maxPathBytes: number;
 }
+
+const FREE_BYTES = 64 * 1024 ** 2;
 
 export const DEFAULT_TRANSFER_LIMITS: TransferLimits = {
   maxObjects: 1_000_000,
   maxUnpackedBytes: 20 * 1024 ** 3,
+  maxRatio: 200,
   maxPathBytes: 2048,
 };
 
@@ -91,7 +96,8 @@ async function checkPack(
     throw refusal(error);
   });
   const alone = { ...objectEnvironment([own]), ...isolated(repository) };
-  await checkSizes(git, { ...call, environment: alone }, limits, signal);
+  const maxBytes = Math.min(limits.maxUnpackedBytes, FREE_BYTES + limits.maxRatio * spooled.sizeBytes);
+  await checkSizes(git, { ...call, environment: alone }, maxBytes, signal);
   const [, name] = /([0-9a-f]{40,64})\s*$/.exec(stdout.toString("latin1")) ?? [];
   if (name === undefined) throw new CicdError("GIT_FAILED", "git index-pack named no pack.");
   return name;
@@ -100,18 +106,17 @@ async function checkPack(
 async function checkSizes(
   git: Git,
   call: Pick<GitCall, "cwd" | "environment" | "limits" | "settings">,
-  limits: TransferLimits,
+  maxBytes: number,
   signal: AbortSignal,
 ): Promise<void> {
   const args = ["cat-file", "--batch-check=%(objectsize)", "--batch-all-objects", "--unordered", "--buffer"];
   let bytes = 0;
   for await (const size of splitRecords(git.stream({ ...call, args }, signal), "\n")) {
     bytes += Number(size);
-    if (!(bytes <= limits.maxUnpackedBytes))
-      throw new CicdError(
-        "ARCHIVE_REFUSED",
-        `The files are larger than ${limits.maxUnpackedBytes} bytes when unpacked.`,
-      );
+    if (!(bytes <= maxBytes))
+      throw new CicdError("ARCHIVE_REFUSED", `The files are larger than ${maxBytes} bytes when unpacked.`, {
+        hint: "Is there a large file of blanks, or one that git should ignore?",
+      });
   }
 }
 

@@ -49,7 +49,13 @@ export class SharedTrees {
   private async fetchPack(tree: string, signal: AbortSignal): Promise<void> {
     await using directory = await openTemporaryDirectory(this.state, "fetch");
     const file = join(directory.path, "pack");
-    const limits = { ...DEFAULT_TRANSFER_LIMITS, maxBytes: DEFAULT_TRANSFER_LIMITS.maxUnpackedBytes };
+    const { maxUnpackedBytes } = DEFAULT_TRANSFER_LIMITS;
+    // Its parts were accepted already, perhaps in several packs that were allowed more.
+    const limits = {
+      ...DEFAULT_TRANSFER_LIMITS,
+      maxBytes: maxUnpackedBytes,
+      maxRatio: Number.POSITIVE_INFINITY,
+    };
     if (!(await this.shared.download(keyOf(tree), file, limits.maxBytes, signal))) return;
     await receivePack(this.git, this.state, Bun.file(file).stream(), limits, signal);
     const objects = await findReceived(this.git, this.state, tree, signal);

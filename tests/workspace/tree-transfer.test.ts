@@ -254,6 +254,14 @@ test("a small pack of huge files, and a small tree of countless ones, fill neith
   expect(await codeOf(narrow.openReceived(described(idOf(chain.at(-1)!)), never))).toBe("ARCHIVE_REFUSED");
 });
 
+test("a pack that unpacks to two hundred times its size is refused, unless that is little", async () => {
+  const packed = (mib: number) => rawPack([{ type: "blob", content: Buffer.alloc(mib * MIB) }]);
+  expect(packed(100).length).toBeLessThan(MIB / 5);
+  expect(await receive(packed(100))).toBe("ARCHIVE_REFUSED");
+  expect(readdirSync(serverState.temporary)).toEqual([]);
+  expect(await receive(packed(60))).toBe("nothing was thrown");
+});
+
 test("a difference that would unpack to more than memory may hold is refused", async () => {
   const base: RawObject = { type: "blob", content: Buffer.alloc(0xffffff) };
   const copies = 200;
