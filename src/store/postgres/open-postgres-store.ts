@@ -10,7 +10,7 @@ import { createRegistry } from "./registry.ts";
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`; further parameters of the server after `?`, such as `search_path`. */
   url: string;
-  /** Connections at most, besides the one that listens. */
+  /** Connections at most, half of them for transactions; besides the one that listens. */
   maxConnections?: number;
   /** How long reads, and writes that bear it, go on trying while the database is away. */
   patienceMs?: number;
@@ -60,7 +60,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Store
       ...more,
     });
   const connection = new PostgresConnection({
-    connect: () => connect(options.maxConnections ?? 10) as never,
+    connect: () => connect(Math.ceil((options.maxConnections ?? 10) / 2)) as never,
     location,
     patienceMs: options.patienceMs ?? 20_000,
     answerMs: options.answerMs ?? ANSWER_MS,

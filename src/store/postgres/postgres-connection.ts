@@ -56,8 +56,16 @@ const MAY_REPEAT: Record<Repeat, (error: unknown) => boolean> = {
 /** `isRepeated`: an earlier call may have been carried out without an answer. */
 type Write<T> = (session: Session, isRepeated: boolean) => Promise<T>;
 
+/**
+ * Which pool is asked. The driver sends single statements ahead on connections that are busy, and the beginning of a
+ * transaction as well; where 100 are under way there, or the socket is full, it begins it without keeping the connection for
+ * it (UNSAFE_TRANSACTION), and whatever comes next on it is never committed. So transactions have connections of their own,
+ * on which nothing is ever sent ahead.
+ */
+type PoolName = "statements" | "transactions";
+
 export interface ConnectionOptions {
-  /** Makes a pool; called again where the last one has not answered in time. */
+  /** Makes a pool; called for each of the two, and again where one has not answered in time. */
   connect: () => Sql;
   /** Host, port and database: nothing secret. */
   location: string;
@@ -68,7 +76,7 @@ export interface ConnectionOptions {
 }
 
 /**
- * A pool of connections to one database. Reads, and writes that allow it, are tried again while it is away. What does not
+ * Connections to one database. Reads, and writes that allow it, are tried again while it is away. What does not
  * answer counts as away: no call takes longer than its patience and one attempt.
  */
 export class PostgresConnection implements AsyncDisposable {
@@ -76,12 +84,12 @@ export class PostgresConnection implements AsyncDisposable {
   readonly location: string;
   readonly #options: ConnectionOptions;
   readonly #closing = new AbortController();
-  #pool: Sql;
+  readonly #pools: Record<PoolName, Sql>;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.location = options.location;
-    this.#pool = options.connect();
+    this.#pools = { statements: options.connect(), transactions: options.connect() };
   }
 
   /** One reading statement after another; or, with `consistent`, all on one view of the database. */
@@ -89,33 +97,34 @@ export class PostgresConnection implements AsyncDisposable {
     body: (session: Session) => Promise<T>,
     options: { consistent?: boolean; answerMs?: number } = {},
   ): Promise<T> {
-    return this.#patiently(isUnreachable, options.answerMs, (pool) => {
-      if (options.consistent !== true) return body(sessionOf(pool));
-      return begin(pool, "isolation level repeatable read read only", body);
-    });
+    const { consistent = false, answerMs } = options;
+    return this.#patiently(consistent ? "transactions" : "statements", isUnreachable, answerMs, (pool) =>
+      consistent ? begin(pool, "isolation level repeatable read read only", body) : body(sessionOf(pool)),
+    );
   }
 
   /** A transaction; what `body` throws undoes everything. It may run more than once. */
   async write<T>(body: Write<T>, repeat: Repeat = "never", answerMs?: number): Promise<T> {
-    return this.#patiently(MAY_REPEAT[repeat], answerMs, (pool, isRepeated) =>
+    return this.#patiently("transactions", MAY_REPEAT[repeat], answerMs, (pool, isRepeated) =>
       undisturbed(pool, (session) => body(session, isRepeated)),
     );
   }
 
   /** One writing statement, which is a transaction of its own. */
   async writeOne<T>(body: Write<T>, repeat: Repeat = "never", answerMs?: number): Promise<T> {
-    return this.#patiently(MAY_REPEAT[repeat], answerMs, (pool, isRepeated) =>
+    return this.#patiently("statements", MAY_REPEAT[repeat], answerMs, (pool, isRepeated) =>
       body(sessionOf(pool), isRepeated),
     );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
-    await this.#pool.end({ timeout: 1 });
+    await Promise.all(Object.values(this.#pools).map((pool) => pool.end({ timeout: 1 })));
   }
 
   /** Tries again after errors of which `mayRepeat` is true, until patience is over; what it throws is coded. */
   async #patiently<T>(
+    name: PoolName,
     mayRepeat: (error: unknown) => boolean,
     answerMs: number = this.#options.answerMs,
     act: (pool: Sql, isRepeated: boolean) => Promise<T>,
@@ -123,7 +132,7 @@ export class PostgresConnection implements AsyncDisposable {
     const deadline = performance.now() + this.#options.patienceMs;
     for (let failures = 0; ; failures += 1) {
       try {
-        return await this.#answered((pool) => act(pool, failures > 0), answerMs);
+        return await this.#answered(name, (pool) => act(pool, failures > 0), answerMs);
       } catch (error) {
         const isOver = this.#closing.signal.aborted || performance.now() >= deadline;
         if (isOver || !(isLockTimeout(error) || mayRepeat(error))) throw this.#coded(error);
@@ -133,13 +142,13 @@ export class PostgresConnection implements AsyncDisposable {
   }
 
   /** Throws NoAnswer after so long. The pool's connections may all be dead then without knowing it: a new one takes its place. */
-  async #answered<T>(act: (pool: Sql) => Promise<T>, ms: number): Promise<T> {
-    const pool = this.#pool;
+  async #answered<T>(name: PoolName, act: (pool: Sql) => Promise<T>, ms: number): Promise<T> {
+    const pool = this.#pools[name];
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
         reject(new NoAnswer(`no answer within ${ms} ms`));
-        this.#replace(pool);
+        this.#replace(name, pool);
       }, ms);
     });
     try {
@@ -149,9 +158,9 @@ export class PostgresConnection implements AsyncDisposable {
     }
   }
 
-  #replace(pool: Sql): void {
-    if (this.#pool !== pool || this.#closing.signal.aborted) return;
-    this.#pool = this.#options.connect();
+  #replace(name: PoolName, pool: Sql): void {
+    if (this.#pools[name] !== pool || this.#closing.signal.aborted) return;
+    this.#pools[name] = this.#options.connect();
     void pool.end({ timeout: 0 });
   }
 
