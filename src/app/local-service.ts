@@ -18,7 +18,7 @@ import { recover } from "./recover.ts";
 import { type Report, type ReportQuery, report, reportForm } from "./report.ts";
 import type { PipelineSelection } from "./run-request.ts";
 import type { DryRunAnswer, PlanRequest, Service } from "./service.ts";
-import { type RunJson, type RunSummaryJson, toRunJson } from "./shapes.ts";
+import { describeRun, type RunJson, type RunSummaryJson } from "./shapes.ts";
 
 /**
  * The service of this process over its own store. Whoever asks about recorded runs first has those ended whose process is
@@ -45,12 +45,12 @@ export class LocalService implements Service {
 
   async find(selection: RunSelection, signal: AbortSignal): Promise<RunJson> {
     await this.recover();
-    return toRunJson(await findRun(this.app, await this.toFilter(selection, signal)), this.app.now());
+    return describeRun(this.app, await findRun(this.app, await this.toFilter(selection, signal)));
   }
 
   async read(runId: string): Promise<RunJson | undefined> {
     const detail = await (await this.app.store()).readRun(runId);
-    return detail === undefined ? undefined : toRunJson(detail, this.app.now());
+    return detail === undefined ? undefined : describeRun(this.app, detail);
   }
 
   async *follow(

@@ -1,6 +1,6 @@
 import { assertNever } from "../errors/assert-never.ts";
 import { CicdError } from "../errors/cicd-error.ts";
-import type { RunDetail, RunFilter, Store } from "../run/store.ts";
+import type { RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 import { explainNoRun, notFound } from "./find-run.ts";
 import {
@@ -8,7 +8,7 @@ import {
   type RunJson,
   type RunSummaryJson,
   type StageJson,
-  toRunJson,
+  toRunJsons,
   toRunSummaryJson,
 } from "./shapes.ts";
 
@@ -84,13 +84,12 @@ export async function report(app: App, repoKey: string, request: ReportQuery): P
   const form = reportForm(request);
   const store = await app.store();
   const filter: RunFilter = { repoKey };
-  const toJson = (detail: RunDetail) => toRunJson(detail, app.now());
-  if (form.kind === "pipelines") return reportPipelines(store, filter, toJson);
+  if (form.kind === "pipelines") return reportPipelines(app, store, filter);
   const limit = request.limit === undefined ? {} : { limit: request.limit };
   const number = "number" in form ? { number: form.number } : limit;
   const wanted = { ...filter, pipeline: form.pipeline, ...number };
   if (form.kind === "runs" && request.summariesOnly === true) return reportSummaries(app, store, wanted);
-  const runs = (await store.findRunDetails(wanted)).map(toJson);
+  const runs = await toRunJsons(app, await store.findRunDetails(wanted));
   const [first] = runs;
   if (first === undefined) throw await explainNoRun(store, wanted);
   switch (form.kind) {
@@ -123,18 +122,19 @@ async function reportSummaries(app: App, store: Store, wanted: RunFilter): Promi
 
 /** One statement per pipeline for its last run, however many runs there are. */
 async function reportPipelines(
+  app: App,
   store: Store,
   filter: RunFilter & { repoKey?: string },
-  toJson: (detail: RunDetail) => RunJson,
 ): Promise<Report> {
   const pipelines = await store.listPipelines(filter.repoKey ?? "");
   const last = await Promise.all(
     pipelines.map((pipeline) => store.findRunDetails({ ...filter, pipeline: pipeline.name, limit: 1 })),
   );
+  const shown = await toRunJsons(app, last.flat());
   return {
-    pipelines: pipelines.flatMap(({ name, runs }, index) => {
-      const detail = last[index]![0];
-      return detail === undefined ? [] : [{ name, runs, lastRun: toJson(detail) }];
+    pipelines: pipelines.flatMap(({ name, runs }) => {
+      const lastRun = shown.find((run) => run.pipeline === name);
+      return lastRun === undefined ? [] : [{ name, runs, lastRun }];
     }),
   };
 }

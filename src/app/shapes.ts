@@ -8,9 +8,12 @@ import {
   TERMINAL_JOB_STATES,
   type Trigger,
 } from "../run/records.ts";
+import type { WorkerRecord } from "../run/registry.ts";
 import { hasWarnings, stageStatus } from "../run/status.ts";
 import type { RunDetail } from "../run/store.ts";
+import type { App } from "./app.ts";
 import { isExpired } from "./expiry.ts";
+import { findQueueWorkers, whyWaiting } from "./queue-workers.ts";
 import { awaitedJobs, whyUnstarted } from "./unstarted-jobs.ts";
 
 /** What users, scripts and the API see of a run. Times are ISO 8601 UTC, durations milliseconds. */
@@ -87,12 +90,23 @@ interface Span {
 
 export type StatusWord = RunStatus | "created";
 
-export function toRunJson(detail: RunDetail, now: EpochMs): RunJson {
+/** What users see of runs, with what queued jobs wait for, as far as the registry of workers knows. */
+export async function toRunJsons(app: App, details: RunDetail[]): Promise<RunJson[]> {
+  const workers = await findQueueWorkers(app, details);
+  return details.map((detail) => toRunJson(detail, app.now(), workers));
+}
+
+export async function describeRun(app: App, detail: RunDetail): Promise<RunJson> {
+  return (await toRunJsons(app, [detail]))[0]!;
+}
+
+/** Without `workers` nothing is said of what queued jobs wait for. */
+export function toRunJson(detail: RunDetail, now: EpochMs, workers?: WorkerRecord[]): RunJson {
   const { run, jobs } = detail;
   const artifacts = newestArtifacts(detail, now);
   const stages = run.plan.stages.map((name, stageIndex) => {
     const members = jobs.filter((job) => run.plan.jobs[job.index]!.stageIndex === stageIndex);
-    return toStageJson(name, members, detail, artifacts, now);
+    return toStageJson(name, members, detail, artifacts, { now, workers });
   });
   return { ...toRunSummaryJson(run, now), awaits: awaitedJobs(detail), stages };
 }
@@ -121,13 +135,19 @@ export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
   };
 }
 
+interface Moment {
+  now: EpochMs;
+  workers: WorkerRecord[] | undefined;
+}
+
 function toStageJson(
   name: string,
   jobs: JobRecord[],
   detail: RunDetail,
   artifacts: Map<string, ArtifactJson[]>,
-  now: EpochMs,
+  moment: Moment,
 ): StageJson {
+  const { now } = moment;
   const starts = jobs.flatMap((job) => job.startedAt ?? []);
   const ends = jobs.flatMap((job) => job.finishedAt ?? []);
   const isOver = jobs.every((job) => TERMINAL_JOB_STATES.has(job.state));
@@ -139,11 +159,16 @@ function toStageJson(
     warnings: hasWarnings(jobs),
     ...toTimes(startedAt, finishedAt),
     durationMs: startedAt === null ? null : busyMs(jobs, now),
-    jobs: jobs.map((job) => toJobJson(job, detail, artifacts.get(job.id) ?? [], now)),
+    jobs: jobs.map((job) => toJobJson(job, detail, artifacts.get(job.id) ?? [], moment)),
   };
 }
 
-function toJobJson(job: JobRecord, detail: RunDetail, artifacts: ArtifactJson[], now: EpochMs): JobJson {
+function toJobJson(
+  job: JobRecord,
+  detail: RunDetail,
+  artifacts: ArtifactJson[],
+  { now, workers }: Moment,
+): JobJson {
   const planned = detail.run.plan.jobs[job.index]!;
   const hasFailed = job.state === "failed" || job.state === "canceled";
   return {
@@ -156,7 +181,7 @@ function toJobJson(job: JobRecord, detail: RunDetail, artifacts: ArtifactJson[],
     attempt: job.attempt,
     image: planned.image?.name ?? null,
     needs: planned.needs ?? [],
-    note: whyUnstarted(detail, job) ?? null,
+    note: whyUnstarted(detail, job) ?? (workers && whyWaiting(detail, job, workers)) ?? null,
     ...toSpan(job.startedAt, job.finishedAt, now),
     artifacts,
   };

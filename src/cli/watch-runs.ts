@@ -9,6 +9,7 @@ import { readKey } from "./read-key.ts";
 import { exitStatusOf, type ShownRun, showRuns } from "./show-runs.ts";
 import { tellDetached } from "./tell-detached.ts";
 import { chooseView } from "./view/choose-view.ts";
+import { warnOfWaiting } from "./warn-of-waiting.ts";
 
 type Context = Pick<CommandContext<FlagDefs>, "output" | "interrupts">;
 
@@ -61,6 +62,8 @@ export async function watchRuns(
   using _listening = interrupts.listen((count, name) => void react(count, name));
   if (interrupts.last !== undefined) void react(1, interrupts.last);
   const shown = runs.map((entry) => entry.shown);
+  for (const { id } of shown)
+    void warnOfWaiting(remote, output, id, AbortSignal.any([answered.signal, stop.signal]));
   try {
     const ended = await showRuns({ service: remote, output, view }, shown, stop.signal);
     if (isCanceling) return EXIT.interrupted;

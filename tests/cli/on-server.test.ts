@@ -210,6 +210,31 @@ describe("on a server with PostgreSQL", () => {
     expect(listing.split("\n").sort()).toEqual(["", "out/bin/tool", "out/link -> bin/tool"]);
   });
 
+  test("a job that no worker may take says so, while it is shown and in the report", async () => {
+    await using sandbox = await mode.open({
+      ".cicd-pipelines/train.yml":
+        "name: train\njobs:\n  a: { stage: test, script: ls, tags: [gpu] }\n  b: { stage: test, script: ls }\n",
+    });
+    const why = '"a" waits for a worker with the label gpu (shell); there is none';
+    const child = sandbox.start("run");
+    let shown = "";
+    const reading = (async () => {
+      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) shown += text;
+    })();
+    await eventually(() => shown.includes(`warning: ${why}\n`), { withinMs: 15_000 });
+    const { run } = json(await sandbox.cicd("report", "-p", "train", "--run", "1", "--json"));
+    const notes = run.stages[0].jobs.map(({ name, note }: { name: string; note: string }) => [name, note]);
+    expect(notes).toEqual([
+      ["a", why],
+      ["b", null],
+    ]);
+    expect((await sandbox.cicd("report", "-p", "train", "--run", "1")).stdout).toContain(why);
+    await sandbox.cicd("cancel");
+    await reading;
+    expect(await child.exited).toBe(4);
+    expect(shown.split(why)).toHaveLength(2);
+  }, 30_000);
+
   test("another server cannot listen at the same address", async () => {
     await using sandbox = await mode.open({ "README.md": "" });
     const { status, stderr } = await sandbox.cicd(

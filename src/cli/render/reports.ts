@@ -76,7 +76,11 @@ function jobCells(job: JobJson, style: Style): string[] {
     job.durationMs === null ? "" : duration(job.durationMs),
     job.attempt > 1 ? String(job.attempt) : "",
     printable(job.image ?? ""),
-    job.status === "failed" ? noteOf({ ...job, allowed, message: null }) : "",
+    job.status === "failed"
+      ? noteOf({ ...job, allowed, message: null })
+      : job.status === "pending"
+        ? printable(job.note ?? "")
+        : "",
   ];
 }
 

@@ -3,7 +3,7 @@ import { cancelRun, stopRun } from "../../app/cancel-runs.ts";
 import { findRun, readRun, toRunFilter } from "../../app/find-run.ts";
 import { report } from "../../app/report.ts";
 import { reopenRun } from "../../app/retry-run.ts";
-import { toRunJson, toRunSummaryJson } from "../../app/shapes.ts";
+import { describeRun, toRunSummaryJson } from "../../app/shapes.ts";
 import { waitForEnd } from "../../app/wait-for-end.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { RunRecord } from "../../run/records.ts";
@@ -33,11 +33,11 @@ export const runHandlers: Handlers<
   async findRun({ query }, { app, signal }) {
     const { repo, ...selection } = query;
     const filter = toRunFilter(await repoKeyOf(app, repo, signal), selection);
-    return toRunJson(await findRun(app, filter), app.now());
+    return describeRun(app, await findRun(app, filter));
   },
 
   async readRun({ params }, { app }) {
-    return toRunJson(await readRun(app, params.run), app.now());
+    return describeRun(app, await readRun(app, params.run));
   },
 
   async cancelRun({ params, body }, context) {
