@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { isAbsolute } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { RepositoryRecord } from "../run/registry.ts";
 import type { App } from "./app.ts";
@@ -69,7 +70,7 @@ export function localRepositories(app: App, options: AddOptions): RepositoryServ
 
 /**
  * Looks at a remote repository and takes its webhooks from now on. Throws USAGE (it is there already, its address carries a
- * password), GIT_URL_REFUSED, GIT_REF_NOT_FOUND (it is empty), GIT_FAILED.
+ * password), GIT_URL_REFUSED (a path, too), GIT_REF_NOT_FOUND (it is empty), GIT_FAILED.
  */
 export async function addRepository(
   app: App,
@@ -78,6 +79,7 @@ export async function addRepository(
   signal: AbortSignal,
 ): Promise<{ repository: RepositoryJson; webhookSecret: string }> {
   refuseCredentials(request.url);
+  await refusePath(app, request.url, signal);
   const source = await openShared(app, { repo: request.url }, signal);
   const { repo, branch } = source.source;
   const registry = await app.registry();
@@ -148,6 +150,19 @@ export async function refreshRepository(
   if (branch !== null && branch !== repository.defaultBranch)
     await registry.setDefaultBranch(repository.id, branch);
   await syncSchedules(app, repository.id, await loadTriggered(source, options));
+}
+
+/** Of a working copy no ref can be fetched, and a path means something else on every host. */
+async function refusePath(app: App, url: string, signal: AbortSignal): Promise<void> {
+  const key = await (await app.sources()).repoKey(url, signal);
+  if (!isAbsolute(key)) return;
+  throw new CicdError(
+    "GIT_URL_REFUSED",
+    `${url} is a path of this host; a repository is registered by its URL`,
+    {
+      hint: "name what its clones come from: git remote get-url origin",
+    },
+  );
 }
 
 /** They would stand in the database and in lists. */

@@ -70,6 +70,7 @@ describe("a repository that is added", () => {
     expect(await add("http://10.0.0.1/x.git")).toBe("GIT_URL_REFUSED");
     expect(await add("ext::sh -c id")).toBe("GIT_URL_REFUSED");
     expect(await add("/etc")).toBe("GIT_NOT_A_REPOSITORY");
+    expect(await add(place.upstream.path, place.app)).toBe("GIT_URL_REFUSED");
     expect(await add("https://user:password@example.org/x.git")).toBe("USAGE");
     place.upstream.git("checkout", "-q", "--orphan", "other");
     place.upstream.git("branch", "-D", "main");
