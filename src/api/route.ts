@@ -19,8 +19,8 @@ export interface Route {
 }
 
 /**
- * `json` is validated whole. `stream` is handed on as it comes. `raw` is handed over as bytes, whatever its type, before
- * anything is parsed.
+ * `json` is validated whole. `stream` is handed on as it comes. `raw` is bytes of whatever type, that the handler
+ * reads by itself.
  */
 export type BodySpec =
   | { kind: "json"; schema: v.GenericSchema; maxBytes: number }

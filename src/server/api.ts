@@ -111,7 +111,8 @@ async function serve(
 ): Promise<Response> {
   const token = await admit(shared, route, request);
   served.token = token;
-  const input = await readRequest(route, request, shared.limits.body);
+  using share = (route.role === "signed" ? shared.webhookBodies : shared.bodies).open();
+  const input = await readRequest(route, request, shared.limits.body, share);
   const context: Context = { ...shared, request, token, signal: request.signal, mayIdle: connection.mayIdle };
   // The table's schemas have made the input what the handler of that name takes.
   const handle = HANDLERS[name] as (input: unknown, context: Context) => Promise<unknown>;

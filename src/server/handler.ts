@@ -1,11 +1,12 @@
 import type { AnswerOf, BodyOf, ParamsOf, QueryOf, ROUTES, RouteName } from "../api/routes.ts";
 import type { Context } from "./parts.ts";
+import type { RawBody } from "./read-request.ts";
 
 type Body<N extends RouteName> = (typeof ROUTES)[N] extends { body: { kind: infer K } }
   ? K extends "stream"
     ? ReadableStream<Uint8Array>
     : K extends "raw"
-      ? Uint8Array
+      ? RawBody
       : BodyOf<N>
   : undefined;
 

@@ -3,6 +3,7 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { RunDetail, Store } from "../run/store.ts";
 import { type ByteRange, readRange } from "./byte-range.ts";
 import type { Context } from "./parts.ts";
+import { patientBody } from "./patient-body.ts";
 
 const SLICE_BYTES = 256 * 1024;
 
@@ -36,7 +37,10 @@ export async function logResponse(
   });
   if (range !== undefined) headers.set("content-range", `bytes ${start}-${end - 1}/${size}`);
   const status = range === undefined ? 200 : 206;
-  return new Response(start === end ? "" : logBytes(store, at, { start, end }), { status, headers });
+  if (start === end) return new Response("", { status, headers });
+  context.mayIdle();
+  const bytes = patientBody(logBytes(store, at, { start, end }), context.limits.stallMs);
+  return new Response(bytes, { status, headers });
 }
 
 /** Read from the store as fast as they are taken. */

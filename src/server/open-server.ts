@@ -4,6 +4,7 @@ import { MAX_PACK_BYTES } from "../api/routes.ts";
 import { isWildcard, serverAddress } from "../app/server-address.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import { createApi } from "./api.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { hostRules } from "./guards.ts";
 import type { ServerOptions } from "./parts.ts";
 import { problemResponse, toCicdError } from "./problems.ts";
@@ -54,6 +55,8 @@ export function openServer(
     readiness: new Readiness(app, options.hasWorker ? options.executor : undefined),
     streams: new Slots("event streams", limits.streams),
     uploads: new Slots("uploads", limits.uploads),
+    webhookBodies: new ByteBudget(limits.webhookBytes),
+    bodies: new ByteBudget(limits.bodyBytes),
     judging: new Slots("requests to judge pipeline files", limits.judging),
   });
   answer = (request, self) => api(request, { mayIdle: () => self.timeout(request, 0) });

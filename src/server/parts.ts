@@ -2,6 +2,7 @@ import type { App, ExecutorKind } from "../app/app.ts";
 import type { DeliveryDesk } from "../app/delivery-desk.ts";
 import type { Log } from "../app/log-line.ts";
 import type { TokenRecord } from "../run/registry.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import type { Metrics } from "./metrics.ts";
 import type { BodyTimes } from "./read-body.ts";
 import type { Readiness } from "./readiness.ts";
@@ -34,7 +35,10 @@ export interface ServerLimits {
   judgeMs: number;
   body: BodyTimes;
   keepAliveMs: number;
-  /** An event stream of which the client takes nothing for so long is cut. */
+  /** Bytes of bodies that are held in memory at a time: of webhooks, and of all other requests. */
+  webhookBytes: number;
+  bodyBytes: number;
+  /** An answer of which the client takes nothing for so long is cut. */
   stallMs: number;
 }
 
@@ -43,7 +47,10 @@ export const SERVER_LIMITS: ServerLimits = {
   uploads: 16,
   judging: 8,
   judgeMs: 30_000,
-  body: { wholeMs: 30_000, stallMs: 60_000 },
+  webhookBytes: 64 * 1024 * 1024,
+  bodyBytes: 192 * 1024 * 1024,
+  // Shorter than a connection may stand still, so that there is an answer.
+  body: { wholeMs: 20_000, stallMs: 60_000 },
   keepAliveMs: 15_000,
   stallMs: 600_000,
 };
@@ -63,6 +70,8 @@ export interface Context extends ServerOptions {
   streams: Slots;
   uploads: Slots;
   judging: Slots;
+  webhookBodies: ByteBudget;
+  bodies: ByteBudget;
   /** The server's own address as people reach it, without a slash at its end. */
   baseUrl: string;
   /** Of this request: no time-out while nothing moves. */

@@ -1,4 +1,5 @@
 import { CicdError } from "../errors/cicd-error.ts";
+import type { ByteShare } from "./byte-budget.ts";
 import { RequestRefused } from "./problems.ts";
 
 /** How long a body that is read whole may take, and how long a streamed one may stand still. */
@@ -13,21 +14,43 @@ export function checkLength(request: Request, maxBytes: number): void {
   if (announced !== null && Number(announced) > maxBytes) throw tooLarge(maxBytes);
 }
 
-/** The body as it came. Throws TOO_LARGE, and USAGE (408) where it comes too slowly or breaks off. */
-export async function readWhole(request: Request, maxBytes: number, times: BodyTimes): Promise<Uint8Array> {
-  checkLength(request, maxBytes);
-  if (request.body === null) return new Uint8Array();
-  const reader = request.body.getReader();
+/**
+ * The body as it came; what is held of it is taken from `share`. Throws TOO_LARGE, SERVER_BUSY, and USAGE (408) where it comes
+ * too slowly or breaks off.
+ */
+export async function readWhole(
+  request: Request,
+  maxBytes: number,
+  times: BodyTimes,
+  share: ByteShare,
+): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
+  await passWhole(request, maxBytes, times, (piece) => {
+    share.take(piece.byteLength);
+    pieces.push(piece);
+  });
+  return Buffer.concat(pieces);
+}
+
+/** The same, of which each piece is shown and nothing is held. */
+export async function passWhole(
+  request: Request,
+  maxBytes: number,
+  times: BodyTimes,
+  show: (piece: Uint8Array) => void,
+): Promise<void> {
+  checkLength(request, maxBytes);
+  if (request.body === null) return;
+  const reader = request.body.getReader();
   let size = 0;
   const deadline = performance.now() + times.wholeMs;
   try {
     for (;;) {
       const piece = await readPiece(reader, deadline - performance.now());
-      if (piece === undefined) return Buffer.concat(pieces, size);
+      if (piece === undefined) return;
       size += piece.byteLength;
       if (size > maxBytes) throw tooLarge(maxBytes);
-      pieces.push(piece);
+      show(piece);
     }
   } catch (error) {
     reader.cancel().catch(() => {});

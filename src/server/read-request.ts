@@ -1,10 +1,19 @@
 import * as v from "valibot";
 import type { Route } from "../api/route.ts";
 import { CicdError } from "../errors/cicd-error.ts";
+import type { ByteShare } from "./byte-budget.ts";
 import { RequestRefused } from "./problems.ts";
-import { type BodyTimes, checkLength, readStreamed, readWhole } from "./read-body.ts";
+import { type BodyTimes, checkLength, passWhole, readStreamed, readWhole } from "./read-body.ts";
 
-/** What a route's schemas made of a request. `body`: the value, the stream or the bytes, by the kind of the route's body. */
+/** A body that nothing has been read of yet; one of the two, once. Both throw what reading a body throws. */
+export interface RawBody {
+  /** All of it. */
+  read(): Promise<Uint8Array>;
+  /** Nothing of it is held. */
+  pass(show: (piece: Uint8Array) => void): Promise<void>;
+}
+
+/** What a route's schemas made of a request. `body`: the value, the stream or a `RawBody`, by the kind of the route's body. */
 export interface RequestInput {
   params: unknown;
   query: unknown;
@@ -14,18 +23,34 @@ export interface RequestInput {
 const MAX_ISSUES = 5;
 
 /** Throws USAGE (400) for what the schemas refuse, 415 for another media type, and what reading the body throws. */
-export async function readRequest(route: Route, request: Request, times: BodyTimes): Promise<RequestInput> {
+export async function readRequest(
+  route: Route,
+  request: Request,
+  times: BodyTimes,
+  share: ByteShare,
+): Promise<RequestInput> {
   const url = new URL(request.url);
   const params = validate(route.params, readParams(route.path, url.pathname), "path");
   const query = validate(route.query, readQuery(url.search), "query");
-  return { params, query, body: await readBody(route, request, times) };
+  return { params, query, body: await readBody(route, request, times, share) };
 }
 
-async function readBody(route: Route, request: Request, times: BodyTimes): Promise<unknown> {
+async function readBody(
+  route: Route,
+  request: Request,
+  times: BodyTimes,
+  share: ByteShare,
+): Promise<unknown> {
   const { body } = route;
   if (body === undefined) return undefined;
   checkLength(request, body.maxBytes);
-  if (body.kind === "raw") return readWhole(request, body.maxBytes, times);
+  if (body.kind === "raw") {
+    const raw: RawBody = {
+      read: () => readWhole(request, body.maxBytes, times, share),
+      pass: (show) => passWhole(request, body.maxBytes, times, show),
+    };
+    return raw;
+  }
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     throw new RequestRefused(415, "USAGE", `the content encoding ${JSON.stringify(encoding)} is not taken`);
@@ -35,7 +60,7 @@ async function readBody(route: Route, request: Request, times: BodyTimes): Promi
     return readStreamed(request, body.maxBytes, times);
   }
   checkMediaType(request, "application/json");
-  const text = decodeUtf8(await readWhole(request, body.maxBytes, times));
+  const text = decodeUtf8(await readWhole(request, body.maxBytes, times, share));
   return validate(body.schema, parseJson(text), "body");
 }
 

@@ -3,6 +3,7 @@ import { isExpired } from "../../app/expiry.ts";
 import { notFound, readRun } from "../../app/find-run.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { Handlers } from "../handler.ts";
+import { patientBody } from "../patient-body.ts";
 
 export const artifactHandlers: Handlers<"listArtifacts" | "readArtifact" | "readArtifactLayer"> = {
   async listArtifacts({ params, query }, { app }) {
@@ -13,7 +14,7 @@ export const artifactHandlers: Handlers<"listArtifacts" | "readArtifact" | "read
     return { artifacts, expired: expired ?? null };
   },
 
-  async readArtifact({ params, query }, { app, request }) {
+  async readArtifact({ params, query }, { app, request, limits, mayIdle }) {
     const detail = await readRun(app, params.run);
     const now = app.now();
     const all = listArtifacts(detail, params, now);
@@ -31,7 +32,8 @@ export const artifactHandlers: Handlers<"listArtifacts" | "readArtifact" | "read
     }
     const layer = findAttempt(detail, params.job)?.artifactLayer ?? "";
     const bytes = await (await app.layers()).readArtifact(layer, artifact.sha256);
-    return new Response(bytes, {
+    mayIdle();
+    return new Response(patientBody(bytes, limits.stallMs), {
       headers: {
         ...headers,
         "content-type": "application/octet-stream",
@@ -41,7 +43,7 @@ export const artifactHandlers: Handlers<"listArtifacts" | "readArtifact" | "read
     });
   },
 
-  async readArtifactLayer({ params }, { app, signal }) {
+  async readArtifactLayer({ params }, { app, signal, limits, mayIdle }) {
     const detail = await readRun(app, params.run);
     listArtifacts(detail, params, app.now());
     const attempt = findAttempt(detail, params.job);
@@ -52,8 +54,9 @@ export const artifactHandlers: Handlers<"listArtifacts" | "readArtifact" | "read
     if (layer === null) {
       throw new CicdError("NOT_FOUND", `"${params.job}" has no artifacts`);
     }
+    mayIdle();
     const bytes = await (await app.layers()).readLayer(layer, signal);
-    return new Response(bytes, {
+    return new Response(patientBody(bytes, limits.stallMs), {
       headers: {
         "content-type": "application/x-tar",
         "content-disposition": attachment(`${params.job}.tar`),
