@@ -9,6 +9,7 @@ import { Bench, readLog, readUntil } from "../contract/executor.ts";
 import { CollectedFiles } from "../support/collected-files.ts";
 import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import { dockerHost, labelledObjects } from "../support/docker.ts";
+import { startEngineRelay } from "../support/engine-relay.ts";
 import { type TestImage, testImage } from "../support/images.ts";
 import { startRecordingProxy } from "../support/recording-proxy.ts";
 
@@ -276,6 +277,40 @@ describe("the engine", () => {
     expect(await executor.workspaceMode().catch((error) => error)).toMatchObject({
       code: "SETTINGS_INVALID",
     });
+  });
+
+  test.concurrent("that is out of reach for a while costs a running job neither its end nor a byte", async () => {
+    await using relay = await startEngineRelay(connection.host.slice("unix://".length));
+    const place = { instance: bench.instance, stateDir: bench.stateDir, connection: { host: relay.host } };
+    await using executor = createDockerExecutor({ ...place, workspaceMode: "copy" });
+    const script = ["i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); sleep 0.1; done; exit 8"];
+    await using execution = await executor.start(bench.spec({ script }), never());
+    const chunks: Uint8Array[] = [];
+    for await (const bytes of execution.logs) {
+      chunks.push(bytes);
+      if (chunks.length !== 10) continue;
+      relay.stop();
+      setTimeout(relay.start, 1_000);
+    }
+    const log = Buffer.concat(chunks).toString();
+    const lines = Array.from({ length: 60 }, (_, line) => `line ${line}\n`).join("");
+    expect(log.slice(log.indexOf("\n") + 1)).toBe(lines);
+    expect(await execution.result).toMatchObject({ exitCode: 8 });
+  });
+
+  test.concurrent("that is away when a job is to be canceled is told so when it is back", async () => {
+    await using relay = await startEngineRelay(connection.host.slice("unix://".length));
+    const place = { instance: bench.instance, stateDir: bench.stateDir, connection: { host: relay.host } };
+    await using executor = createDockerExecutor({ ...place, workspaceMode: "copy" });
+    const stop = new AbortController();
+    await using execution = await executor.start(bench.spec({ script: ["echo up; sleep 30"] }), stop.signal);
+    await readUntil(execution, "up");
+    const canceledAt = performance.now();
+    relay.stop();
+    stop.abort("kill");
+    setTimeout(relay.start, 1_000);
+    expect(await execution.result).toMatchObject({ status: "canceled" });
+    expect(performance.now() - canceledAt).toBeLessThan(15_000);
   });
 
   test.concurrent("whose container name is somebody else's is told apart, and that container left alone", async () => {

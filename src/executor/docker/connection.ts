@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import type Dockerode from "dockerode";
 import { CicdError } from "../../errors/cicd-error.ts";
+import { limitCalls } from "./limited-calls.ts";
 
 /**
  * Where the engine is. `host` as in DOCKER_HOST: `unix:///path`, `tcp://host:port`, `ssh://user@host`. `certPath`: the
@@ -41,8 +42,10 @@ interface Tls {
 export async function openEngine(connection: DockerConnection): Promise<Engine> {
   const address = await parseAddress(connection);
   const { default: Client } = await import("dockerode");
+  const docker = new Client(clientOptions(address));
+  limitCalls(docker.modem);
   return {
-    docker: new Client(clientOptions(address)),
+    docker,
     host: connection.host,
     isUnixSocket: address.kind === "unix",
     dial: address.kind === "ssh" ? null : () => dial(address),

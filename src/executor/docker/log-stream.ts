@@ -2,11 +2,15 @@ import type { Readable } from "node:stream";
 import { settlesWithin } from "../attempt/deadline.ts";
 import type { Attachment } from "./attach.ts";
 import { callEngine, type Engine } from "./connection.ts";
+import { endSilence } from "./end-silence.ts";
+import { engineError, statusOf } from "./engine-error.ts";
 import { readFrames, skipBytes } from "./frames.ts";
 
 const RECONNECT_MS = 200;
 /** An attachment ends when its container does; one that ends this much earlier has been cut. */
 const EXIT_FOLLOWS_MS = 2_000;
+/** How long the rest of the log is asked for once the container has ended. */
+const ENGINE_AWAY_MS = 60_000;
 
 /** One start of the container. `attachment` undefined: read its log file. `ended`: the container is known to be stopped. */
 export interface LogSegment {
@@ -98,7 +102,7 @@ export class LogStream implements AsyncIterable<Uint8Array> {
     const stop = () => attachment.close();
     this.#closing.signal.addEventListener("abort", stop, { once: true });
     try {
-      yield* readFrames(attachment);
+      yield* readFrames(endSilence(attachment, ended));
     } catch {
       return this.#closing.signal.aborted;
     } finally {
@@ -108,35 +112,45 @@ export class LogStream implements AsyncIterable<Uint8Array> {
     return await settlesWithin(ended, EXIT_FOLLOWS_MS);
   }
 
+  /** Throws DOCKER_UNREACHABLE when the engine stays away. */
   async *#readFile(ended: Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
-    let stopped = false;
+    let stoppedAt: number | undefined;
     void ended.then(() => {
-      stopped = true;
+      stoppedAt = performance.now();
     });
     for (;;) {
       await Promise.resolve();
-      const last = stopped;
-      const whole = yield* this.#readFileOnce(!last);
-      if (this.#closing.signal.aborted || (last && whole)) return;
-      if (!stopped) await settlesWithin(ended, RECONNECT_MS);
-      else if (!whole) await Bun.sleep(RECONNECT_MS);
+      const isLast = stoppedAt !== undefined;
+      const position = this.#position;
+      const failure = yield* this.#readFileOnce(ended, !isLast);
+      if (this.#closing.signal.aborted || (isLast && failure === undefined)) return;
+      if (stoppedAt === undefined) await settlesWithin(ended, RECONNECT_MS);
+      else if (failure !== undefined) {
+        if (this.#position > position) stoppedAt = performance.now();
+        if (performance.now() - stoppedAt > ENGINE_AWAY_MS)
+          throw engineError(failure.error, "give the rest of the log", this.#engine.host);
+        await Bun.sleep(RECONNECT_MS);
+      }
     }
   }
 
-  /** Returns false when the engine broke off. */
-  async *#readFileOnce(follow: boolean): AsyncGenerator<Uint8Array, boolean, undefined> {
+  /** Returns with what the engine broke off, if it did. */
+  async *#readFileOnce(
+    ended: Promise<void>,
+    follow: boolean,
+  ): AsyncGenerator<Uint8Array, { error: unknown } | undefined, undefined> {
     const { signal } = this.#closing;
-    if (signal.aborted) return true;
+    if (signal.aborted) return undefined;
     let stream: Readable | undefined;
     const stop = () => stream?.destroy();
     try {
       stream = await openLogFile(this.#engine, this.#containerId, follow);
       signal.addEventListener("abort", stop, { once: true });
-      if (signal.aborted) return true;
-      yield* skipBytes(readFrames(stream), this.#position);
-      return true;
+      if (signal.aborted) return undefined;
+      yield* skipBytes(readFrames(endSilence(stream, ended)), this.#position);
+      return undefined;
     } catch (error) {
-      return (error as { statusCode?: number }).statusCode === 404;
+      return statusOf(error) === 404 ? undefined : { error };
     } finally {
       signal.removeEventListener("abort", stop);
       stop();
