@@ -1,4 +1,8 @@
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { eventually } from "../support/eventually.ts";
 import { GitHost } from "../support/git-host.ts";
 import { type Ended, Sandbox } from "../support/sandbox.ts";
@@ -15,6 +19,8 @@ jobs:
   tell: { stage: build, script: 'echo "$CI_PIPELINE_SOURCE of $CI_COMMIT_BRANCH by ${"${CI_COMMIT_TAG:-no tag}"}"' }
 `;
 
+const directory = mkdtempSync(join(tmpdir(), "cicd-triggers-"));
+const databasePath = join(directory, "cicd.db");
 let upstream: Sandbox;
 let host: GitHost;
 let server: ServerProcess;
@@ -22,11 +28,13 @@ let client: Sandbox;
 beforeAll(async () => {
   upstream = await Sandbox.open({ ".cicd-pipelines/web.yml": WEB });
   host = new GitHost(upstream.directory);
-  server = await ServerProcess.open({ environment: { CICD_ALLOWED_REPOSITORIES: "127.0.0.1" } });
+  const environment = { CICD_ALLOWED_REPOSITORIES: "127.0.0.1" };
+  server = await ServerProcess.open({ environment, database: `sqlite:${databasePath}` });
   client = await Sandbox.open({ "README.md": "" }, { ...server.client, TZ: "UTC" });
 });
 afterAll(async () => {
   for (const part of [client, server, host, upstream]) await part?.[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true, force: true });
 });
 
 const json = (ended: Ended) => JSON.parse(ended.stdout);
@@ -113,6 +121,7 @@ test("what was told to a server that is killed before it acts is acted upon by t
   await server.end("SIGKILL");
   await answer;
   host.resume();
+  endLeases();
   await server.start();
   const query = new URLSearchParams({ repo: added.repository.key });
   const numbers = async () => {
@@ -126,6 +135,13 @@ test("what was told to a server that is killed before it acts is acted upon by t
   await eventually(async () => (await numbers()).length === 2, { withinMs: 45_000, everyMs: 200 });
   expect(await numbers()).toEqual([2, 1]);
 });
+
+/** As if the dead server's ten seconds were over. */
+function endLeases(): void {
+  const database = new Database(databasePath);
+  expect(database.run("UPDATE deliveries SET due_at = 0 WHERE result IS NULL").changes).toBe(1);
+  database.close();
+}
 
 test("a repository that is removed takes no more webhooks; its runs stay", async () => {
   expect((await client.cicd("repo", "rm", "shop/web")).status).toBe(0);
