@@ -6,6 +6,7 @@ import type { Plan } from "../../src/plan/plan.ts";
 import type { Lease, Outcome } from "../../src/run/records.ts";
 import type { RunDetail, Store } from "../../src/run/store.ts";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
+import { SUCCESS } from "../contract/store/acts.ts";
 import { newRun } from "../support/plans.ts";
 
 const NOTHING: CollectedGarbage = {
@@ -104,17 +105,7 @@ export class AppFixture {
   }
 
   async end(lease: Lease, outcome: Partial<Outcome> = {}): Promise<void> {
-    const whole: Outcome = {
-      status: "success",
-      exitCode: 0,
-      failureReason: null,
-      message: null,
-      logBytes: 0,
-      logSha256: null,
-      artifactLayer: null,
-      artifacts: [],
-      ...outcome,
-    };
+    const whole: Outcome = { ...SUCCESS, ...outcome };
     await this.store.execute(lease.runId, { type: "finish", lease, outcome: whole });
   }
 

@@ -19,6 +19,7 @@ import type { NewRun } from "../../src/run/store.ts";
 import { Metrics } from "../../src/server/metrics.ts";
 import { openServer, type RunningServer } from "../../src/server/open-server.ts";
 import { SERVER_LIMITS, type ServerLimits } from "../../src/server/parts.ts";
+import { SUCCESS } from "../contract/store/acts.ts";
 import { newRun } from "../support/plans.ts";
 
 export interface Asked {
@@ -166,17 +167,7 @@ export class ServerFixture implements AsyncDisposable {
   }
 
   async end(lease: Lease, outcome: Partial<Outcome> = {}): Promise<void> {
-    const whole: Outcome = {
-      status: "success",
-      exitCode: 0,
-      failureReason: null,
-      message: null,
-      logBytes: 0,
-      logSha256: null,
-      artifactLayer: null,
-      artifacts: [],
-      ...outcome,
-    };
+    const whole: Outcome = { ...SUCCESS, ...outcome };
     await (await this.app.store()).execute(lease.runId, { type: "finish", lease, outcome: whole });
   }
 

@@ -1,4 +1,4 @@
-import { connect, createServer } from "node:net";
+import { listenBefore } from "./listen-before.ts";
 
 /**
  * Stands between a client and a PostgreSQL server. A connection on which the client ever said these words is a black hole
@@ -8,10 +8,8 @@ export async function startBlackHoleProxy(
   serverUrl: string,
   words: string,
 ): Promise<AsyncDisposable & { url: string; swallowed: number; swallowsAll: boolean }> {
-  const { hostname, port } = new URL(serverUrl);
-  const proxy = { url: "", swallowed: 0, swallowsAll: false };
-  const listener = createServer((client) => {
-    const server = connect(Number(port), hostname);
+  const proxy = { swallowed: 0, swallowsAll: false };
+  const listener = await listenBefore(serverUrl, (client, server) => {
     let isHole = false;
     client.on("data", (chunk) => {
       if (!isHole && (proxy.swallowsAll || chunk.includes(words))) {
@@ -24,22 +22,6 @@ export async function startBlackHoleProxy(
       isHole ||= proxy.swallowsAll;
       if (!isHole) client.write(chunk);
     });
-    const close = () => {
-      client.destroy();
-      server.destroy();
-    };
-    client.on("close", close).on("error", close);
-    server.on("close", close).on("error", close);
   });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const address = listener.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const url = new URL(serverUrl);
-  url.port = String(address.port);
-  proxy.url = url.href;
-  return Object.assign(proxy, {
-    async [Symbol.asyncDispose]() {
-      listener.close();
-    },
-  });
+  return Object.assign(proxy, listener);
 }

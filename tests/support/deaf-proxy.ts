@@ -1,4 +1,4 @@
-import { connect, createServer } from "node:net";
+import { listenBefore } from "./listen-before.ts";
 
 /**
  * Stands between a client and a PostgreSQL server. After `swallow(request)` it lets the next request that contains these
@@ -7,17 +7,14 @@ import { connect, createServer } from "node:net";
 export async function startDeafProxy(
   serverUrl: string,
 ): Promise<AsyncDisposable & { url: string; swallow(request: string): void; swallowed: number }> {
-  const { hostname, port } = new URL(serverUrl);
   let awaited: string | undefined;
   const proxy = {
-    url: "",
     swallowed: 0,
     swallow(request: string) {
       awaited = request;
     },
   };
-  const listener = createServer((client) => {
-    const server = connect(Number(port), hostname);
+  const listener = await listenBefore(serverUrl, (client, server) => {
     let isDeaf = false;
     client.on("data", (chunk) => {
       if (awaited !== undefined && chunk.includes(awaited)) {
@@ -32,22 +29,6 @@ export async function startDeafProxy(
       client.destroy();
       server.destroy();
     });
-    const close = () => {
-      client.destroy();
-      server.destroy();
-    };
-    client.on("close", close).on("error", close);
-    server.on("close", close).on("error", close);
   });
-  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
-  const address = listener.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  const url = new URL(serverUrl);
-  url.port = String(address.port);
-  proxy.url = url.href;
-  return Object.assign(proxy, {
-    async [Symbol.asyncDispose]() {
-      listener.close();
-    },
-  });
+  return Object.assign(proxy, listener);
 }

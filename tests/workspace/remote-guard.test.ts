@@ -5,6 +5,7 @@ import { createGit } from "../../src/workspace/git.ts";
 import { isPublicAddress } from "../../src/workspace/private-address.ts";
 import { openRemote } from "../../src/workspace/remote-access.ts";
 import { createSourceOpener } from "../../src/workspace/source.ts";
+import { runGitHttpBackend } from "../support/git-http-backend.ts";
 import { codeOf, type Fixture, git, makeFixture, makeRepository, never } from "./fixture.ts";
 
 /** Git starts many processes; other tests may keep the machine busy meanwhile. */
@@ -132,39 +133,11 @@ async function serveRepository() {
       asked.push(pathname);
       if (pathname.startsWith("/moved/"))
         return Response.redirect(`/team${pathname.slice("/moved".length)}${search}`, 302);
-      return await runBackend(request, pathname.replace(/^\/team/, ""), search.slice(1));
+      const path = pathname.replace(/^\/team/, "");
+      return await runGitHttpBackend(fixture.root, request, { path, query: search.slice(1) });
     },
   });
   return { url: `http://127.0.0.1:${server.port}`, asked, [Symbol.asyncDispose]: () => server.stop(true) };
-}
-
-/** git-http-backend(1) as a CGI program. */
-async function runBackend(request: Request, path: string, query: string): Promise<Response> {
-  const backend = Bun.spawn(["git", "http-backend"], {
-    stdin: new Uint8Array(await request.arrayBuffer()),
-    env: {
-      PATH: process.env.PATH ?? "",
-      GIT_PROJECT_ROOT: fixture.root,
-      GIT_HTTP_EXPORT_ALL: "1",
-      REQUEST_METHOD: request.method,
-      PATH_INFO: path,
-      QUERY_STRING: query,
-      CONTENT_TYPE: request.headers.get("content-type") ?? "",
-      HTTP_CONTENT_ENCODING: request.headers.get("content-encoding") ?? "",
-      GIT_PROTOCOL: request.headers.get("git-protocol") ?? "",
-    },
-  });
-  const answer = Buffer.from(await new Response(backend.stdout).arrayBuffer());
-  const end = answer.indexOf("\r\n\r\n");
-  const headers = answer
-    .toString("latin1", 0, end)
-    .split("\r\n")
-    .map((line) => line.split(": ", 2) as [string, string]);
-  const status = Number(headers.find(([name]) => name === "Status")?.[1].slice(0, 3) ?? 200);
-  return new Response(answer.subarray(end + 4), {
-    status,
-    headers: headers.filter(([name]) => name !== "Status"),
-  });
 }
 
 test("a server clones what is allowed, and follows no redirect from there", async () => {
