@@ -21,6 +21,7 @@ import { ServerProblem } from "./answers.ts";
 import type { ApiClient } from "./api-client.ts";
 import { fetchArtifacts, type Scratch } from "./fetch-artifacts.ts";
 import { followRemoteLog, followRemoteRun } from "./follow.ts";
+import { readWholeLog } from "./read-whole-log.ts";
 import { serverRepositories } from "./server-repositories.ts";
 import { serverTokens } from "./server-tokens.ts";
 import { startRuns } from "./start-runs.ts";
@@ -185,10 +186,8 @@ export class ServerService implements RemoteService {
   private async *readLog(run: string, job: JobJson, signal: AbortSignal): AsyncIterable<LogPiece> {
     if (job.attempt === 0) return;
     const { name, attempt } = job;
-    const parts = { params: { run, job: name }, query: { attempt } };
-    const response = await this.client.open("readLog", parts, signal);
     let offset = 0;
-    for await (const bytes of this.client.bytesOf(response, signal)) {
+    for await (const bytes of readWholeLog(this.client, { run, job: name, attempt }, signal)) {
       yield { job: name, attempt, offset, bytes };
       offset += bytes.byteLength;
     }

@@ -149,3 +149,34 @@ describe("following a run", () => {
     expect(await refused(following)).toMatchObject({ code: "SERVER_FAILED" });
   });
 });
+
+test("a log that breaks off is read on from there, and it is said", async () => {
+  const whole = "0123456789".repeat(1_000);
+  const failed = runJson({ id: "r1", stages: [stage("test", [job("unit", "test", { attempt: 1 })])] });
+  using server = answering((request) => {
+    if (!request.url.includes("/log")) return Response.json(failed);
+    const from = Number(/^bytes=(\d+)-(9999)?$/.exec(request.headers.get("range") ?? "")?.[1] ?? 0);
+    if (from > 0)
+      return new Response(whole.slice(from), {
+        status: 206,
+        headers: { "content-range": `bytes ${from}-9999/10000` },
+      });
+    let isBegun = false;
+    const cut = new ReadableStream({
+      async pull(controller) {
+        if (isBegun) await Bun.sleep(50).then(() => controller.error(new Error("cut")));
+        else controller.enqueue(new TextEncoder().encode(whole.slice(0, 4_000)));
+        isBegun = true;
+      },
+    });
+    return new Response(cut, { headers: { "content-length": String(whole.length) } });
+  });
+  const { service, told } = connect(server.url);
+  let text = "";
+  for await (const piece of service.logs("r1", { job: "unit", follow: false }, NEVER)) {
+    expect(piece.offset).toBe(text.length);
+    text += new TextDecoder().decode(piece.bytes);
+  }
+  expect(text).toBe(whole);
+  expect(told.lines).toEqual([expect.stringContaining("reconnecting")]);
+});
