@@ -67,7 +67,9 @@ function toRequest(flags: {
   const role = ROLES.find((known) => known === flags.role);
   if (role === undefined) throw new CicdError("USAGE", "a token needs a role: --role read, run or admin");
   const setting = expires === undefined ? undefined : { text: expires, origin: "--expires" };
-  return { name, role, expiresInMs: setting === undefined ? null : toDuration(setting, LONGEST_LIFE_MS) };
+  const expiresInMs = setting === undefined ? null : toDuration(setting, LONGEST_LIFE_MS);
+  if (expiresInMs === 0) throw new CicdError("USAGE", "--expires: a token lives for longer than 0s");
+  return { name, role, expiresInMs };
 }
 
 function toRow(now: number): (token: TokenJson) => string[] {
