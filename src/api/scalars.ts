@@ -10,6 +10,7 @@ export const NAME = v.pipe(
   v.maxLength(1024),
   v.regex(/^[^\p{Cc}\u2028\u2029]*$/u, "a name holds no control characters"),
   v.check(isWellFormed, "not valid Unicode"),
+  v.check((name) => name !== "." && name !== "..", "a name is not . or .."),
 );
 
 /** Text without NUL, which neither a database nor an environment can hold. */
