@@ -188,6 +188,14 @@ describe("a request", () => {
     ["with an unknown parameter", "/api/v1/runs?rpeo=x", {}, 400, "USAGE"],
     ["with a parameter twice", "/api/v1/runs?repo=x&repo=y", {}, 400, "USAGE"],
     ["with a key too many", "/api/v1/runs/a/stop", { body: { now: true } }, 400, "USAGE"],
+    ["with two dots for a name", "/api/v1/runs", { query: "pipeline=.." }, 400, "USAGE"],
+    [
+      "for a path of the server's own",
+      "/api/v1/repositories",
+      { body: { url: "/nonexistent" } },
+      422,
+      "GIT_URL_REFUSED",
+    ],
     ["with a path for an id", "/api/v1/runs/..%2F..%2Fetc", {}, 400, "USAGE"],
   ] as const)("%s is a problem", async (_, path, asked, status, code) => {
     const refused = await fixture.refusal(path, asked);

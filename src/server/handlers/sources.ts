@@ -5,6 +5,7 @@ import { toRunSummaryJson } from "../../app/shapes.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { Source, SourceRequest } from "../../run/workspace.ts";
 import type { Handlers } from "../handler.ts";
+import { refuseOwnPaths } from "../own-paths.ts";
 import type { Context } from "../parts.ts";
 import { InvalidFiles } from "../problems.ts";
 
@@ -57,13 +58,4 @@ async function sourceOf(
   const { kind: _kind, ...request } = source;
   refuseOwnPaths(request.repo);
   return request;
-}
-
-/** What the clone is checked for further is up to whoever opens it. */
-function refuseOwnPaths(repo: string): void {
-  const isRemote = /^(https|ssh):\/\//i.test(repo) || /^[\w.+-]+@[^/:]+:./.test(repo);
-  if (isRemote) return;
-  throw new CicdError("GIT_URL_REFUSED", "a server takes repositories by https:// and ssh:// addresses", {
-    hint: "a working tree of yours is sent by: cicd run --server URL",
-  });
 }

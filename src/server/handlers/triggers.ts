@@ -4,6 +4,7 @@ import { addRepository, listRepositories, listSchedules, removeRepository } from
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { DeliveryResult } from "../../run/registry.ts";
 import type { Handlers } from "../handler.ts";
+import { refuseOwnPaths } from "../own-paths.ts";
 import { passUnproven, proveWebhook } from "../webhooks/proof.ts";
 import { readEvent } from "../webhooks/read-event.ts";
 
@@ -21,6 +22,7 @@ export const triggerHandlers: Handlers<
   },
 
   async addRepository({ body }, { app, executor, baseUrl, signal, mayIdle }) {
+    if (body.url.startsWith("/") || body.url.startsWith(".")) refuseOwnPaths(body.url);
     mayIdle();
     return addRepository(app, body, { executor, baseUrl }, signal);
   },
