@@ -87,7 +87,8 @@ export function createApi(shared: Shared): (request: Request, connection: Connec
     throw new CicdError("NOT_FOUND", "there is nothing at this address", { hint: "see /api/openapi.json" });
   });
   hono.onError((error, context) => {
-    const hasLeft = context.req.raw.signal.aborted && !(error instanceof CicdError);
+    const isBug = !(error instanceof CicdError) || error.code === "INTERNAL";
+    const hasLeft = context.req.raw.signal.aborted && isBug;
     if (hasLeft) return new Response(null, { status: CLIENT_LEFT });
     const coded = toCicdError(error);
     context.get("served").error = coded;
@@ -97,7 +98,9 @@ export function createApi(shared: Shared): (request: Request, connection: Connec
     if (request.method !== "HEAD") return hono.fetch(request, connection);
     const response = await hono.fetch(new Request(request, { method: "GET" }), connection);
     await response.body?.cancel();
-    return new Response(null, response);
+    const headers = new Headers(response.headers);
+    headers.delete("content-length");
+    return new Response(null, { status: response.status, headers });
   };
 }
 

@@ -22,8 +22,6 @@ export interface RunningServer extends AsyncDisposable {
   drain(): void;
 }
 
-/** Seconds in which something has to move on a connection that is not a stream. */
-const IDLE_SECONDS = 30;
 const GRACE_MS = 2_000;
 
 /** Throws LISTEN_FAILED for a name that stands for no address. */
@@ -43,7 +41,7 @@ export function openServer(
   const draining = new AbortController();
   const closing = new AbortController();
   let answer: (request: Request, server: Bun.Server<undefined>) => Promise<Response>;
-  const server = bind(listen, (request, self) => answer(request, self));
+  const server = bind(listen, limits.idleSeconds, (request, self) => answer(request, self));
   const port = server.port ?? listen.port;
   const url = serverAddress({ listen: { host: listen.host, port }, hostName });
   const api = createApi({
@@ -53,7 +51,7 @@ export function openServer(
     draining: draining.signal,
     closing: closing.signal,
     readiness: new Readiness(app, options.hasWorker ? options.executor : undefined),
-    streams: new Slots("event streams", limits.streams),
+    streams: new Slots("event streams", limits.streams, limits.streamsPerToken),
     uploads: new Slots("uploads", limits.uploads),
     webhookBodies: new ByteBudget(limits.webhookBytes),
     bodies: new ByteBudget(limits.bodyBytes),
@@ -74,6 +72,7 @@ export function openServer(
 
 function bind(
   { host, port }: { host: string; port: number },
+  idleTimeout: number,
   fetch: (request: Request, server: Bun.Server<undefined>) => Promise<Response>,
 ): Bun.Server<undefined> {
   try {
@@ -81,7 +80,7 @@ function bind(
       hostname: host,
       port,
       fetch,
-      idleTimeout: IDLE_SECONDS,
+      idleTimeout,
       maxRequestBodySize: MAX_PACK_BYTES + 1,
       development: false,
       // Outside of development Bun would share the port with whoever else listens there.

@@ -29,6 +29,7 @@ export interface ServerOptions {
 export interface ServerLimits {
   /** Event streams at a time, and uploads. */
   streams: number;
+  streamsPerToken: number;
   uploads: number;
   /** Requests whose pipeline files are judged or wait for it, at a time; and how long each may wait and take. */
   judging: number;
@@ -38,12 +39,15 @@ export interface ServerLimits {
   /** Bytes of bodies that are held in memory at a time: of webhooks, and of all other requests. */
   webhookBytes: number;
   bodyBytes: number;
+  /** In which something has to move on a connection that is not waited for. */
+  idleSeconds: number;
   /** An answer of which the client takes nothing for so long is cut. */
   stallMs: number;
 }
 
 export const SERVER_LIMITS: ServerLimits = {
   streams: 1_000,
+  streamsPerToken: 200,
   uploads: 16,
   judging: 8,
   judgeMs: 30_000,
@@ -51,6 +55,7 @@ export const SERVER_LIMITS: ServerLimits = {
   bodyBytes: 192 * 1024 * 1024,
   // Shorter than a connection may stand still, so that there is an answer.
   body: { wholeMs: 20_000, stallMs: 60_000 },
+  idleSeconds: 30,
   keepAliveMs: 15_000,
   stallMs: 600_000,
 };

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { Readable } from "node:stream";
+import { createToken, revokeToken } from "../../src/app/tokens.ts";
 import { eventually } from "../support/eventually.ts";
 import { plannedJob, planOf } from "../support/plans.ts";
 import { type Message, readStream, ServerFixture } from "./fixture.ts";
@@ -197,12 +198,13 @@ const MEGABYTES = 32;
 async function openIdle(
   path: string,
   of = fixture,
+  accept = "text/event-stream",
 ): Promise<AsyncDisposable & { resume(): ReadableStream<Uint8Array> }> {
   const { hostname, port, host } = new URL(of.url);
   const socket = connect({ host: hostname, port: Number(port) });
   socket.pause();
   await once(socket, "connect");
-  const lines = [`GET ${path} HTTP/1.0`, `Host: ${host}`, "Accept: text/event-stream"];
+  const lines = [`GET ${path} HTTP/1.0`, `Host: ${host}`, `Accept: ${accept}`];
   socket.write(`${[...lines, `Authorization: Bearer ${of.token("read")}`].join("\r\n")}\r\n\r\n`);
   return {
     resume: () => Readable.toWeb(socket) as unknown as ReadableStream<Uint8Array>,
@@ -264,4 +266,34 @@ describe("the log of a job", () => {
     expect(textOf(await collect(await follow("2.0")))).toBe("working\n");
     expect(textOf(await collect(await follow("2.8")))).toBe("");
   });
+});
+
+test("a reader of a log may pause for longer than a connection may stand still", async () => {
+  await using own = await ServerFixture.open({ limits: { idleSeconds: 1, stallMs: 12_000 } });
+  const run = await own.record(ONE);
+  const lease = await own.begin(run);
+  const length = 24 * MIB;
+  for (let at = 0; at < length; at += MIB) await own.say(lease, at, new Uint8Array(MIB).fill(65));
+  const path = `/api/v1/runs/${run}/jobs/build/log`;
+  await using reader = await openIdle(path, own, "text/plain");
+  const answer = reader.resume().getReader();
+  await Bun.sleep(8_000);
+  let received = 0;
+  for (let next = await answer.read(); next.done !== true; next = await answer.read())
+    received += next.value.byteLength;
+  expect(received).toBeGreaterThan(length);
+}, 40_000);
+
+test("a stream ends when its token is revoked; one token has so many streams at a time", async () => {
+  await using own = await ServerFixture.open({ limits: { keepAliveMs: 100, streamsPerToken: 2 } });
+  const run = await own.record(ONE);
+  const path = `/api/v1/runs/${run}/events`;
+  const { token } = await createToken(own.app, { name: "brief", role: "read", expiresInMs: null });
+  const open = [await own.fetch(path, { token }), await own.fetch(path, { token })];
+  expect((await own.refusal(path, { token })).code).toBe("SERVER_BUSY");
+  const other = await own.fetch(path);
+  expect(other.status).toBe(200);
+  await other.body?.cancel();
+  await revokeToken(own.app, "brief");
+  for (const response of open) expect(typesOf(await collect(response))).not.toContain("end");
 });

@@ -13,6 +13,7 @@ import { toRunJson } from "../../app/shapes.ts";
 import { CicdError, messageOf } from "../../errors/cicd-error.ts";
 import type { RunDetail } from "../../run/store.ts";
 import { eventStream, type StreamMessage } from "../event-stream.ts";
+import { readToken } from "../guards.ts";
 import type { Handlers } from "../handler.ts";
 import { logResponse } from "../log-response.ts";
 import type { Context } from "../parts.ts";
@@ -53,8 +54,14 @@ export const streamHandlers: Handlers<"followRun" | "readLog"> = {
 
 /** Ends with the message `end`, unless it was cut: the client is to come again then. */
 function stream(context: Context, messages: (signal: AbortSignal) => AsyncIterable<StreamMessage>): Response {
-  const free = context.streams.take();
+  const free = context.streams.take(context.token?.id);
   const left = new AbortController();
+  // A token that is revoked or expires meanwhile reads no further; a database that is away says nothing about it.
+  const watching = setInterval(() => {
+    readToken(context.app, context.request).catch((error: unknown) => {
+      if (error instanceof CicdError && error.code === "UNAUTHORIZED") left.abort();
+    });
+  }, context.limits.keepAliveMs);
   const signal = AbortSignal.any([left.signal, context.signal, context.closing]);
   context.mayIdle();
   async function* withEnd(): AsyncGenerator<StreamMessage> {
@@ -66,6 +73,7 @@ function stream(context: Context, messages: (signal: AbortSignal) => AsyncIterab
     stallMs: context.limits.stallMs,
     abort: () => left.abort(),
     release: (error) => {
+      clearInterval(watching);
       free();
       if (error === undefined || signal.aborted) return;
       const code = error instanceof CicdError ? error.code : "INTERNAL";
