@@ -64,6 +64,7 @@ async function runLoaded(
     checkPositionals(positionals, command);
     const config = host.loadConfig(toConfigFlags(flags, command.flags));
     output = createOutput(flags, config);
+    for (const warning of config.warnings) output.warn(warning);
     using _impatience = interrupts.listen((count) => {
       if (count > 1 && !command.endsItself && !command.isService) process.exit(EXIT.interrupted);
     });

@@ -25,6 +25,8 @@ export interface Config {
   /** Who asks, as recorded with a cancel: `user@host`. */
   actor: string;
   hostName: string;
+  /** For people, one sentence each: settings that work and should not be so. */
+  warnings: string[];
 }
 
 /** A server to talk to. `url`: http or https, without credentials, without a slash at its end. */
@@ -88,4 +90,6 @@ export interface Environment {
   isTty: { stdout: boolean; stderr: boolean };
   /** The text of a file; undefined where there is none. */
   readFile: (path: string) => string | undefined;
+  /** Whether others than its owner may read a file. */
+  isReadByOthers?: (path: string) => boolean;
 }

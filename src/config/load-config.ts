@@ -94,6 +94,7 @@ export function loadConfig(
     team: toTeam(settings, environment.hostName),
     actor: `${environment.userName}@${environment.hostName}`,
     hostName: environment.hostName,
+    warnings: warnOfToken(environment, settings, configFile),
   };
 }
 
@@ -107,6 +108,17 @@ function stateDirOf(environment: Environment): string {
   const own = environment.variables.CICD_STATE_DIR;
   if (own !== undefined && own !== "") return resolve(own);
   return join(baseDir(environment, "XDG_STATE_HOME", ".local/state"), "cicd");
+}
+
+/** As ssh does of its keys. */
+function warnOfToken(
+  environment: Environment,
+  settings: ReadonlyMap<ConfigFileKey, Setting>,
+  file: string,
+): string[] {
+  const isUsed = settings.has("server") && settings.get("token")?.origin.endsWith(file);
+  if (!isUsed || environment.isReadByOthers?.(file) !== true) return [];
+  return [`${file} holds a token and is open to others: chmod 600 ${file}`];
 }
 
 function passOverServer(settings: Map<ConfigFileKey, Setting>): void {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { availableParallelism, homedir, hostname, userInfo } from "node:os";
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { Environment } from "./config.ts";
@@ -21,6 +21,7 @@ export function readEnvironment(): Environment {
     cpus: availableParallelism(),
     isTty: { stdout: process.stdout.isTTY === true, stderr: process.stderr.isTTY === true },
     readFile,
+    isReadByOthers: (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0,
   };
 }
 

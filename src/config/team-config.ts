@@ -5,7 +5,7 @@ import { invalidSetting, type Setting } from "./settings.ts";
 
 const DEFAULT_LISTEN = { host: "127.0.0.1", port: 7878 };
 
-/** Never repeats the value of an address that cannot be read: it may hold a password. Throws SETTINGS_INVALID. */
+/** Never repeats a value that may hold a password. Throws SETTINGS_INVALID. */
 export function toServer(
   server: Setting | undefined,
   token: Setting | undefined,
@@ -48,9 +48,12 @@ function toHttpUrl(setting: Setting): string {
   const isPlain =
     url !== null && url.username === "" && url.password === "" && url.search === "" && url.hash === "";
   if (!isPlain || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    const hasScheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(setting.text);
     throw invalidSetting(
-      { ...setting, text: "..." },
-      "an address such as https://cicd.example.org, without user and password",
+      /[@?#]/.test(setting.text) ? { ...setting, text: "..." } : setting,
+      hasScheme
+        ? "an address such as https://cicd.example.org, without user and password"
+        : "an address: begin it with http:// or https://",
     );
   }
   return url.href.replace(/\/+$/, "");

@@ -64,6 +64,7 @@ describe("without any setting", () => {
       },
       actor: "ann@box",
       hostName: "box",
+      warnings: [],
     });
   });
 

@@ -49,7 +49,16 @@ describe("the server to talk to", () => {
     expect(server).toEqual({ url: "https://ci.example.org", token: "cicd_abc", proxy: undefined });
   });
 
-  test.each(["ci.example.org", "ftp://ci", "https://ann:secret@ci", "https://ci/?token=secret"])(
+  test.each(["ci.example.org", "127.0.0.1:7931", "localhost:7931"])(
+    "%s is refused and says how to begin",
+    (text) => {
+      expect(refusal({ CICD_SERVER: text }).message).toBe(
+        `CICD_SERVER: "${text}" is not an address: begin it with http:// or https://`,
+      );
+    },
+  );
+
+  test.each(["ann:secret@ci", "https://ann:secret@ci", "https://ci/?token=secret"])(
     "%s is refused without repeating it",
     (text) => {
       const error = refusal({ CICD_SERVER: text });
