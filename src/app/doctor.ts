@@ -108,7 +108,8 @@ function describeDisks(disks: DiskFacts[]): Finding {
 function describeServer({ url, workers }: ServerFacts): Finding {
   const detail = `${url}, ${workers} ${workers === 1 ? "worker" : "workers"}`;
   if (workers > 0) return ok("server", detail);
-  const mend = "runs wait until one is there: start cicd worker, or cicd serve without --no-worker";
+  const mend =
+    "runs wait until one is there: start cicd worker, or cicd serve without --no-worker, whose worker is there some seconds later";
   return { name: "server", status: "warn", detail, mend };
 }
 

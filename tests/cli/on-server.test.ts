@@ -179,6 +179,22 @@ describe("on a server with PostgreSQL", () => {
       }
     });
 
+    test("in a file that others may read is warned about", async () => {
+      await using sandbox = await mode.open({ "README.md": "" });
+      const { CICD_TOKEN, ...environment } = sandbox.environment;
+      const file = join(environment.XDG_CONFIG_HOME!, "cicd", "config.yml");
+      await Bun.write(file, `token: ${CICD_TOKEN}\n`);
+      delete sandbox.environment.CICD_TOKEN;
+      for (const [mode, text] of [
+        ["644", `warning: ${file} holds a token and is open to others: chmod 600 ${file}\n`],
+        ["600", ""],
+      ] as const) {
+        await Bun.$`chmod ${mode} ${file}`;
+        const { status, stderr } = await sandbox.cicd("list");
+        expect([status, stderr]).toEqual([0, `${text}no runs are recorded\n`]);
+      }
+    });
+
     test("that may only look starts nothing", async () => {
       await using sandbox = await mode.open({
         ".cicd-pipelines/web.yml": "name: web\njobs: { a: { stage: test, script: ls } }\n",
@@ -234,6 +250,15 @@ describe("on a server with PostgreSQL", () => {
     expect(await child.exited).toBe(4);
     expect(shown.split(why)).toHaveLength(2);
   }, 30_000);
+
+  test.each(["serve", "worker"])("%s does not ask a server", async (command) => {
+    await using sandbox = await mode.open({ "README.md": "" });
+    const { status, stderr } = await sandbox.cicd(command, "--server", server.url);
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringContaining(`--server means nothing to cicd ${command}`),
+    ]);
+  });
 
   test("another server cannot listen at the same address", async () => {
     await using sandbox = await mode.open({ "README.md": "" });

@@ -14,6 +14,7 @@ import { EXIT } from "../../errors/codes.ts";
 import { defineCicdCommand, type ServerFace } from "../command.ts";
 import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
 import type { Output } from "../output.ts";
+import { refuseServer } from "../server-flags.ts";
 import { writeLogLines } from "../write-log-lines.ts";
 
 const LONGEST_DRAIN_MS = 24 * 3_600_000;
@@ -44,6 +45,7 @@ SIGTERM ends it: jobs that run go on and are taken up by the next start; a secon
   ],
   isService: true,
   async run({ flags, app, config, host, interrupts, output }) {
+    refuseServer(flags, "serve");
     using _impatience = interrupts.listen((count) => {
       if (count > 1) process.exit(EXIT.interrupted);
     });

@@ -6,6 +6,7 @@ import { toDuration } from "../../config/settings.ts";
 import { EXIT } from "../../errors/codes.ts";
 import { defineCicdCommand } from "../command.ts";
 import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
+import { refuseServer } from "../server-flags.ts";
 import { writeLogLines } from "../write-log-lines.ts";
 
 const LONGEST_DRAIN_MS = 24 * 3_600_000;
@@ -29,6 +30,7 @@ of the same name on this host takes them up again. A third kills the worker at o
   ],
   isService: true,
   async run({ flags, app, config, host, interrupts, output }) {
+    refuseServer(flags, "worker");
     const drain = flags["drain-timeout"];
     const handOver = new AbortController();
     using _listening = interrupts.listen((count) => {
