@@ -7,6 +7,7 @@ import {
 } from "../run/registry.ts";
 import type { App } from "./app.ts";
 import { type TriggerOptions, triggerRuns } from "./trigger-runs.ts";
+import { withinMs } from "./wait.ts";
 
 /** How many repositories' events are acted upon at the same time. */
 const AT_ONCE = 4;
@@ -52,7 +53,7 @@ export class DeliveryDesk implements AsyncDisposable {
       const isNew = record.id === delivery.id;
       if (!isNew) return { record, isNew };
       this.wake();
-      const result = await orNothing(done.promise, waitMs);
+      const result = await withinMs(done.promise, waitMs);
       return { record: result === undefined ? record : { ...record, result }, isNew };
     } finally {
       this.waiting.delete(delivery.id);
@@ -141,15 +142,5 @@ export class DeliveryDesk implements AsyncDisposable {
     const fields = delivery && { repository: delivery.repositoryId, delivery: delivery.hostId };
     const event = level === "info" ? "delivery.done" : "delivery.failed";
     this.options.log({ level, event, text, fields: fields ?? {} });
-  }
-}
-
-async function orNothing<T>(promise: Promise<T>, waitMs: number): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), waitMs);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -21,3 +21,14 @@ export async function pollUntil(
   }
   return true;
 }
+
+/** What the promise gives, or nothing where it takes longer; it goes on then all the same. */
+export async function withinMs<T>(promise: Promise<T>, limitMs: number): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), limitMs);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

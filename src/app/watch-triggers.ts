@@ -1,4 +1,5 @@
 import { messageOf } from "../errors/cicd-error.ts";
+import { pause } from "../run/persist.ts";
 import type { App } from "./app.ts";
 import type { DeliveryDesk } from "./delivery-desk.ts";
 import { refreshRepository } from "./repositories.ts";
@@ -65,17 +66,4 @@ async function refreshAll(app: App, options: TriggerOptions, signal: AbortSignal
       options.log({ level: "warn", event: "schedules.stale", text, fields: { repository: repository.id } });
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
-  });
 }
