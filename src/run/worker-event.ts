@@ -21,7 +21,7 @@ export type WorkerEvent =
       job: WatchedAttempt;
       status: "success" | "failed" | "canceled";
       failureReason: FailureReason | null;
-      /** From claim or adoption to the recorded outcome, by the monotonic clock. */
+      /** From claim to the recorded outcome, by the monotonic clock; of an adopted one as it is recorded. */
       durationMs: number;
     }
   /** Something did not work and is tried again. `doing`: a few words such as "claim a job". */

@@ -255,12 +255,22 @@ export class Worker implements AsyncDisposable {
       const signals = { stop: abort.signal, kill: this.#kill.signal, leave: this.#leave.signal };
       const { end, cleanUp } = await runAttempt(this.#context, run, lease, signals, { isAdopted });
       this.#cleanUpLater(cleanUp);
-      this.#observe(eventOf(end, watched, performance.now() - startedAt));
+      const durationMs = performance.now() - startedAt;
+      const recordedMs = isAdopted && end.kind === "recorded" ? await this.#recordedMs(lease) : undefined;
+      this.#observe(eventOf(end, watched, recordedMs ?? durationMs));
     } catch (error) {
       if (!this.#isOfQueue) return this.#fail(error);
       this.#observe({ type: "trouble", doing: watched ? "record an attempt" : "begin an attempt", error });
       if (watched !== undefined) this.#observe({ type: "job.lost", job: watched });
     }
+  }
+
+  /** How long an attempt took over all its owners; undefined where the store does not say. */
+  async #recordedMs({ runId, jobId, attempt }: Lease): Promise<number | undefined> {
+    const detail = await this.#options.store.readRun(runId).catch(() => undefined);
+    const record = detail?.attempts.find((each) => each.jobId === jobId && each.number === attempt);
+    const { startedAt = null, finishedAt = null } = record ?? {};
+    return startedAt === null || finishedAt === null ? undefined : finishedAt - startedAt;
   }
 
   async #checkExecutor(): Promise<void> {

@@ -29,6 +29,10 @@ describe("a fleet on one database", () => {
     const detail = await fleet.ended(id);
     expectWhole(detail, countedPart(await fleet.log(id)), 50);
     expect(second.said.map(({ event }) => event)).toContain("job.adopted");
+    await second.says("job.finished");
+    const { startedAt, finishedAt } = detail.attempts[0]!;
+    const finished = second.said.find(({ event }) => event === "job.finished");
+    expect(finished).toMatchObject({ durationMs: finishedAt! - startedAt! });
     second.kill("SIGTERM");
     await second.exited;
   }, 60_000);
@@ -104,4 +108,36 @@ describe("a fleet on one database", () => {
     },
     60_000,
   );
+
+  test("a database that is read-only for a while, as at a failover, costs a job nothing", async () => {
+    const worker = fleet.worker("patient");
+    const { id } = await fleet.run(countingPlan(60, 0.05));
+    await fleet.hasPrinted(id, 5);
+    const { default: postgres } = await import("postgres");
+    const admin = postgres(fleet.database.url, { max: 1, onnotice: () => {} });
+    const setReadOnly = async (value: "on" | "off") => {
+      await admin.unsafe(`ALTER SYSTEM SET default_transaction_read_only = ${value}`);
+      await admin.unsafe("SELECT pg_reload_conf()");
+    };
+    await setReadOnly("on");
+    await Bun.sleep(1_500);
+    await setReadOnly("off");
+    await admin.end();
+    expectWhole(await fleet.ended(id), countedPart(await fleet.log(id)), 60);
+    worker.kill("SIGTERM");
+    expect(await worker.exited).toBe(0);
+  }, 60_000);
+
+  test("a server without a worker deals with the jobs of a worker that is lost", async () => {
+    const worker = fleet.worker("lost");
+    const { id } = await fleet.run(countingPlan(4_000, 0.05));
+    await fleet.hasPrinted(id, 2);
+    worker.kill("SIGKILL");
+    await worker.exited;
+    const server = fleet.start(["serve", "--json", "--no-worker", "--listen", "127.0.0.1:0"]);
+    await server.says("job.reaped", 60_000);
+    expect((await fleet.ended(id)).jobs[0]).toMatchObject({ failureReason: "worker_lost" });
+    server.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+  }, 90_000);
 });
