@@ -3,6 +3,7 @@ import { DeliveryDesk } from "../../app/delivery-desk.ts";
 import { describeQueueEvent } from "../../app/describe-queue-event.ts";
 import type { Log, LogLine } from "../../app/log-line.ts";
 import type { QueueEvent } from "../../app/queue-event.ts";
+import { reapQueue } from "../../app/reap.ts";
 import { isWildcard } from "../../app/server-address.ts";
 import { TIDY_TIMES, tidyFiles } from "../../app/tidy-files.ts";
 import { createFirstToken } from "../../app/tokens.ts";
@@ -62,7 +63,7 @@ SIGTERM ends it: jobs that run go on and are taken up by the next start; a secon
       },
     } as const;
     let face: ServerFace | undefined;
-    await app.store();
+    const store = await app.store();
     await using deliveries = new DeliveryDesk(app, triggers);
     await using server = await host.openServer(app, config, { hasWorker, deliveries, log });
     face = server;
@@ -75,7 +76,7 @@ SIGTERM ends it: jobs that run go on and are taken up by the next start; a secon
       tidyFiles(app, TIDY_TIMES, (event) => tell(event, server, log), signal),
       ...(hasWorker
         ? [work(app, config, { server, log, version: host.version, drainTimeoutMs }, signal)]
-        : []),
+        : [reapQueue(store, (event) => tell(event, server, log), signal)]),
       ended(signal),
     ];
     try {
