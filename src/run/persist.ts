@@ -10,8 +10,13 @@ export type Persist = <T>(doing: string, act: () => Promise<T>, giveUp: AbortSig
 /** For runs that end with their process: what the store throws is thrown. */
 export const once: Persist = (_doing, act) => act();
 
-/** What passes by itself: the database is away, locked or full. */
-const PASSING: ReadonlySet<string> = new Set(["STORE_UNREACHABLE", "STORE_BUSY", "DISK_FULL"]);
+/** What passes, by itself or by somebody's hand: the database is away, locked, full or may not be written to. */
+const PASSING: ReadonlySet<string> = new Set([
+  "STORE_UNREACHABLE",
+  "STORE_BUSY",
+  "DISK_FULL",
+  "PERMISSION_DENIED",
+]);
 /** How often anything else is tried. */
 const TRIES = 4;
 

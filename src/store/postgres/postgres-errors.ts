@@ -15,7 +15,7 @@ const CODES: readonly (readonly [prefix: string, code: ErrorCode])[] = [
   ["40", "STORE_BUSY"],
   ["25P03", "STORE_BUSY"],
   ["42501", "PERMISSION_DENIED"],
-  ["25006", "PERMISSION_DENIED"],
+  ["25006", "STORE_UNREACHABLE"],
   ["XX001", "STORE_CORRUPT"],
   ["XX002", "STORE_CORRUPT"],
 ];
@@ -63,9 +63,9 @@ export function isUnreachable(error: unknown): boolean {
   return toCode(code) === "STORE_UNREACHABLE" && !/^(28|3D|3F)/.test(code);
 }
 
-/** Not even a connection came about, so nothing of a write was carried out. */
+/** Not even a connection came about, or only one to a standby: nothing of a write was carried out. */
 export function isRefused(error: unknown): boolean {
-  return ["ECONNREFUSED", "CONNECT_TIMEOUT", "57P03", "53300"].includes(codeOf(error) ?? "");
+  return ["ECONNREFUSED", "CONNECT_TIMEOUT", "57P03", "53300", "25006"].includes(codeOf(error) ?? "");
 }
 
 /** The connection it came from is closed, or closes now. */
