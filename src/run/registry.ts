@@ -65,7 +65,9 @@ export interface WorkerRecord {
 export interface WorkerRegistry {
   /** Stores or replaces the worker's row; `seenAt` is set by the database's clock. */
   reportWorker(worker: Omit<WorkerRecord, "seenAt">): Promise<void>;
-  /** By title, then name. Those not seen for a day are left out and may be forgotten. */
+  /**
+   * By title, then name. Those not seen for 30 s count as stopped; those not seen for a day are left out and may be forgotten.
+   */
   listWorkers(): Promise<WorkerRecord[]>;
 }
 

@@ -25,9 +25,14 @@ export type NewSchedule = Omit<ScheduleRecord, "repositoryId">;
 /** A worker that was not seen for so long is forgotten. */
 export const FORGET_WORKER_MS = 24 * 60 * 60 * 1000;
 
-export function workerRecord(row: WorkerRow): WorkerRecord {
+/** Workers report every 10 s: one that was not seen for so long has died without a word. */
+export const SILENT_WORKER_MS = 30_000;
+
+/** `now`: by the clock that `seenAt` is of. */
+export function workerRecord(row: WorkerRow, now: number): WorkerRecord {
   return {
     ...row,
+    state: now - row.seenAt > SILENT_WORKER_MS ? "stopped" : row.state,
     executors: JSON.parse(row.executors) as WorkerRecord["executors"],
     labels: JSON.parse(row.labels) as string[],
   };

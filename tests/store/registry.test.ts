@@ -54,3 +54,22 @@ test("a worker that was not seen for a day is neither listed nor kept", async ()
   }
   remove();
 });
+
+test("a worker that has not reported for 30 s counts as stopped", async () => {
+  const { url, drop } = await newSchema();
+  {
+    await using registry = await openPostgresStore({ url });
+    await registry.reportWorker({
+      ...{ name: "a", title: "a", version: "1", executors: [], labels: [], slots: 1, activeJobs: 0 },
+      ...{ state: "active", startedAt: 1 },
+    });
+    const states = async () => (await registry.listWorkers()).map(({ state }) => state);
+    expect(await states()).toEqual(["active"]);
+    const { default: postgres } = await import("postgres");
+    const raw = postgres(url, { max: 1, onnotice: () => {} });
+    await raw`UPDATE workers SET seen_at = seen_at - 30001`;
+    await raw.end();
+    expect(await states()).toEqual(["stopped"]);
+  }
+  await drop();
+}, 60_000);

@@ -26,12 +26,12 @@ export function createWorkerRegistry(db: PostgresConnection): WorkerRegistry {
     },
     listWorkers: async () => {
       const rows = await db.read((session) =>
-        session.all<WorkerRow>(
-          `SELECT ${WORKER_COLUMNS} FROM workers WHERE seen_at >= ${NOW} - $1 ORDER BY title, name`,
+        session.all<WorkerRow & { now: number }>(
+          `SELECT ${WORKER_COLUMNS}, ${NOW} AS now FROM workers WHERE seen_at >= ${NOW} - $1 ORDER BY title, name`,
           FORGET_WORKER_MS,
         ),
       );
-      return rows.map(workerRecord);
+      return rows.map(({ now, ...row }) => workerRecord(row, now));
     },
   };
 }

@@ -26,7 +26,7 @@ export function createWorkerRegistry(db: SqliteConnection): WorkerRegistry {
           db.now() - FORGET_WORKER_MS,
         ),
       );
-      return rows.map(workerRecord);
+      return rows.map((row) => workerRecord(row, db.now()));
     },
   };
 }
