@@ -28,7 +28,7 @@ export async function reopenRun(
   const name = `run #${run.number} of ${run.pipeline}`;
   if (!TERMINAL_RUN_STATUSES.has(run.status) && run.status !== "manual") {
     throw new CicdError("USAGE", `${name} is still ${run.status}`, {
-      hint: "cancel it first, or wait for its end",
+      hint: run.status === "canceling" ? "wait until it has ended" : "cancel it first, or wait for its end",
     });
   }
   const names = jobs.map((job) => job.name);
