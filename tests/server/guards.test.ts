@@ -266,6 +266,7 @@ describe("a request", () => {
   test("for HEAD is answered as for GET, without a body", async () => {
     const response = await fixture.fetch("/healthz", { method: "HEAD" });
     expect([response.status, await response.text()]).toEqual([200, ""]);
+    expect(response.headers.get("content-length")).not.toBe("0");
   });
 });
 
