@@ -8,6 +8,9 @@ const PATIENCE_MS = 5_000;
 /** Whoever asks needs no token: the parts are asked no more often. */
 const FRESH_MS = 2_000;
 
+/** Older than anything: forgetting changes nothing, but a database that can only be read refuses it. */
+const FOREVER_MS = 1e12;
+
 /** Asks the parts that this server needs whether they answer. */
 export class Readiness {
   private asked: { at: number; parts: Promise<Part[]> } | undefined;
@@ -27,7 +30,7 @@ export class Readiness {
 
   private askAll(): Promise<Part[]> {
     const { app, executor } = this;
-    const database = async () => void (await (await app.store()).findRuns({ limit: 1 }));
+    const database = async () => (await app.registry()).forgetDeliveries(FOREVER_MS);
     const engine = async () => void (await app.upkeep.askDocker());
     return Promise.all([
       askPart("database", "STORE_UNREACHABLE", database),
