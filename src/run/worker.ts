@@ -201,13 +201,13 @@ export class Worker implements AsyncDisposable {
   async #adoptOwn(): Promise<void> {
     const { store, name, scope, times } = this.#options;
     const renew = async () => {
-      const attempts = (await store.findAttemptsOf(name)).filter(
-        ({ runId }) => scope.kind === "queue" || scope.runIds.includes(runId),
-      );
+      const leases: Lease[] = [];
+      for (const { runId, jobId, number, leaseToken } of await store.findAttemptsOf(name)) {
+        if (scope.kind === "runs" && !scope.runIds.includes(runId)) continue;
+        const lease = { runId, jobId, attempt: number, token: leaseToken };
+        if (await this.#canAdopt(lease)) leases.push(lease);
+      }
       const askedAt = performance.now();
-      const leases = attempts.map(({ runId, jobId, number, leaseToken }) => {
-        return { runId, jobId, attempt: number, token: leaseToken };
-      });
       const states = leases.length === 0 ? [] : await store.renewLeases(leases, times.leaseMs);
       for (const { lease, state } of states) if (state === "held") this.#begin(lease, askedAt, true);
     };
@@ -219,6 +219,14 @@ export class Worker implements AsyncDisposable {
         await pause(LONGEST_PAUSE_MS, this.#ending.signal);
       }
     }
+  }
+
+  /** An earlier process of this name may have had another executor: its attempts are left to the reaper. */
+  async #canAdopt(lease: Lease): Promise<boolean> {
+    const run = await this.#findRun(lease.runId, this.#ending.signal);
+    if (run === undefined || run.executor === this.#options.executor.kind) return run !== undefined;
+    this.#observe({ type: "job.lost", job: watchedAttempt(run, lease) });
+    return false;
   }
 
   #begin(lease: Lease, renewedAt: number, isAdopted: boolean): void {
@@ -247,7 +255,7 @@ export class Worker implements AsyncDisposable {
     let watched: WatchedAttempt | undefined;
     try {
       const run = await this.#findRun(lease.runId, abort.signal);
-      if (run === undefined || run.executor !== this.#options.executor.kind) return;
+      if (run === undefined) return;
       // A job that is claimed and never started goes back into the queue when its lease runs out.
       if (this.#isOfQueue && !isAdopted) await this.#checkExecutor();
       watched = watchedAttempt(run, lease);

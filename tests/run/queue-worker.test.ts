@@ -251,6 +251,29 @@ describe("a worker of the queue that follows another of its name", () => {
     expect((await read(orchestra)).jobs[0]).toMatchObject({ failureReason: "worker_lost" });
   });
 
+  test("renews nothing that its predecessor ran by another executor", async () => {
+    await using orchestra = await Orchestra.open();
+    const { store } = orchestra;
+    await store.createRun(newRun("r", planOf([build()]), { executor: "shell" }));
+    const scope: ClaimScope = { kind: "queue", executors: ["shell"], labels: [] };
+    const lease = await store.claimJob({
+      worker: "worker",
+      token: "t",
+      leaseMs: 60_000,
+      scope: { ...scope },
+    });
+    await store.execute("r", { type: "start", lease: lease!, containerName: "box" });
+    const before = (await read(orchestra)).attempts[0]!.leaseUntil;
+    const events: WorkerEvent[] = [];
+    await using worker = orchestra.worker({ observe: (event) => events.push(event) });
+    const done = worker.run(forever());
+    await worker.ready;
+    worker.drain();
+    await done;
+    expect(events).toMatchObject([{ type: "job.lost", job: { runId: "r", name: "build", attempt: 1 } }]);
+    expect((await read(orchestra)).attempts[0]!.leaseUntil).toBe(before);
+  });
+
   test("does not start a job again of which nothing is left", async () => {
     const programs = { build: twoLines(new Promise(() => {})) };
     await using orchestra = await Orchestra.open({ programs });
