@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { CicdError } from "../../src/errors/cicd-error.ts";
 import type { FakeIo } from "../../src/executor/fake/fake-engine.ts";
 import type { Command } from "../../src/run/command.ts";
-import type { LogChunk } from "../../src/run/store.ts";
+import type { ClaimScope, LogChunk } from "../../src/run/store.ts";
 import type { WorkerEvent } from "../../src/run/worker-event.ts";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { gate, Orchestra, until } from "../support/orchestra.ts";
@@ -260,7 +260,7 @@ describe("a worker of the queue that follows another of its name", () => {
       worker: "worker",
       token: "t",
       leaseMs: 60_000,
-      scope: { ...scope },
+      scope,
     });
     await store.execute("r", { type: "start", lease: lease!, containerName: "box" });
     const before = (await read(orchestra)).attempts[0]!.leaseUntil;
