@@ -134,6 +134,8 @@ describe("a fleet on one database", () => {
     await fleet.hasPrinted(id, 2);
     worker.kill("SIGKILL");
     await worker.exited;
+    // As half a minute would.
+    await fleet.store.expireLeasesOf((await fleet.detail(id)).attempts[0]!.worker);
     const server = fleet.start(["serve", "--json", "--no-worker", "--listen", "127.0.0.1:0"]);
     await server.says("job.reaped", 60_000);
     expect((await fleet.ended(id)).jobs[0]).toMatchObject({ failureReason: "worker_lost" });
