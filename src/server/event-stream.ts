@@ -1,3 +1,5 @@
+import { withinMs } from "../app/wait.ts";
+
 /** One message of `text/event-stream`. `data` is sent as JSON. */
 export interface StreamMessage {
   event: string;
@@ -54,7 +56,7 @@ export function eventStream(
     }
     try {
       pending ??= iterator.next();
-      const result = await orTimeout(pending, options.keepAliveMs);
+      const result = await withinMs(pending, options.keepAliveMs);
       if (result === undefined) {
         controller.enqueue(encoder.encode(": still here\n\n"));
         return;
@@ -78,14 +80,4 @@ export function eventStream(
 function format({ event, data, id }: StreamMessage): string {
   const idLine = id === undefined ? "" : `id: ${id}\n`;
   return `event: ${event}\n${idLine}data: ${JSON.stringify(data)}\n\n`;
-}
-
-async function orTimeout<T>(promise: Promise<T>, waitMs: number): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => late.resolve(undefined), waitMs);
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,3 +1,6 @@
+import type { AttemptRecord, JobRecord, Lease } from "../run/records.ts";
+import type { ClaimScope } from "../run/store.ts";
+
 /** Which runs' waiting jobs may be claimed, as far as that is not the scope's. The same in SQLite and PostgreSQL. */
 export const MAY_START = `runs.cancel_requested_at IS NULL AND runs.stop_requested_at IS NULL
   AND ((SELECT earlier.status FROM runs AS earlier WHERE earlier.id = runs.after_run)
@@ -8,4 +11,19 @@ export const QUEUE_ORDER = "jobs.queued_at, jobs.run_id, jobs.position";
 /** Of a planned job, as they are stored: no text that a database's JSON functions refuse. */
 export function tagsText(tags: readonly string[]): string {
   return JSON.stringify(tags.map((tag) => tag.toWellFormed().replaceAll("\u0000", "\ufffd")));
+}
+
+export interface Claim {
+  worker: string;
+  token: string;
+  leaseMs: number;
+  scope: ClaimScope;
+}
+
+/** What a claim changed, for the cache: the run's new version, the job and its new attempt. */
+export interface Claimed {
+  lease: Lease;
+  version: number;
+  job: JobRecord;
+  attempt: AttemptRecord;
 }

@@ -1,24 +1,9 @@
 import { newAttempt } from "../../run/new-rows.ts";
-import type { AttemptRecord, EpochMs, JobRecord, Lease } from "../../run/records.ts";
+import type { EpochMs, JobRecord, Lease } from "../../run/records.ts";
 import type { ClaimScope } from "../../run/store.ts";
-import { MAY_START, QUEUE_ORDER, tagsText } from "../claimable.ts";
+import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, tagsText } from "../claimable.ts";
 import { JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
-
-export interface Claim {
-  worker: string;
-  token: string;
-  leaseMs: number;
-  scope: ClaimScope;
-}
-
-/** What a claim changed, for the cache: the run's new version, the job and its new attempt. */
-export interface Claimed {
-  lease: Lease;
-  version: number;
-  job: JobRecord;
-  attempt: AttemptRecord;
-}
 
 /** So many of the queue's first jobs are looked at: more than claim at the same moment. */
 const CANDIDATES = 32;

@@ -2,27 +2,12 @@ import { newAttempt } from "../../run/new-rows.ts";
 import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { ClaimScope, LeaseState } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
-import { MAY_START, QUEUE_ORDER, tagsText } from "../claimable.ts";
+import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { insertEvents, jobRecord } from "./run-rows.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 type JobRow = Parameters<typeof jobRecord>[0];
-
-export interface Claim {
-  worker: string;
-  token: string;
-  leaseMs: number;
-  scope: ClaimScope;
-}
-
-/** What a claim changed, for the cache: the run's new version, the job and its new attempt. */
-export interface Claimed {
-  lease: Lease;
-  version: number;
-  job: JobRecord;
-  attempt: AttemptRecord;
-}
 
 /** The first claimable job in queue order. */
 export function findClaimable(db: SqliteConnection, scope: ClaimScope): JobRecord | undefined {

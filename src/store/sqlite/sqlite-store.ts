@@ -3,6 +3,7 @@ import { type Lease, type Owner, type RunRecord, TERMINAL_JOB_STATES } from "../
 import type { RunChanges, RunState } from "../../run/run-state.ts";
 import type { LogChunk, NewRun, RunDetail, RunFilter, Store } from "../../run/store.ts";
 import { applyCommand } from "../../run/transitions.ts";
+import type { Claim } from "../claimable.ts";
 import { packLog } from "../log-codec.ts";
 import { changesNothing, FIRST_VERSION, refreshLease, StateCache } from "../state-cache.ts";
 import { PlanCache, StoredPlan } from "../stored-plan.ts";
@@ -120,7 +121,7 @@ export class SqliteStore implements Store {
     return this.#db.read(() => referencedArtifacts(this.#db));
   }
 
-  async claimJob(claim: leases.Claim): Promise<Lease | undefined> {
+  async claimJob(claim: Claim): Promise<Lease | undefined> {
     const waiting = await this.#db.read(() => leases.findClaimable(this.#db, claim.scope));
     if (waiting === undefined) return undefined;
     const claimed = await this.#db.write("normal", () => leases.claimJob(this.#db, claim));
