@@ -16,6 +16,7 @@ import { defineCicdCommand, type ServerFace } from "../command.ts";
 import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
 import type { Output } from "../output.ts";
 import { refuseServer } from "../server-flags.ts";
+import { workerSettings } from "../worker-settings.ts";
 import { writeLogLines } from "../write-log-lines.ts";
 
 const LONGEST_DRAIN_MS = 24 * 3_600_000;
@@ -101,17 +102,11 @@ function work(
   parts: { server: ServerFace; log: Log; version: string; drainTimeoutMs: number },
   signal: AbortSignal,
 ): Promise<void> {
-  const { team, executor, maxParallelJobs, graceMs, logLimitBytes } = config;
   const { version, drainTimeoutMs } = parts;
   const observe = (event: QueueEvent) => tell(event, parts.server, parts.log);
   const options = {
+    ...workerSettings(config),
     version,
-    title: team.workerName,
-    labels: team.workerLabels,
-    executor: executor ?? "docker",
-    slots: maxParallelJobs,
-    graceMs,
-    logLimitBytes,
     drainTimeoutMs,
     handOver: new AbortController().signal,
     observe,

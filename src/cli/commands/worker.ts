@@ -7,6 +7,7 @@ import { EXIT } from "../../errors/codes.ts";
 import { defineCicdCommand } from "../command.ts";
 import { EXECUTION_FLAGS, WORKER_FLAGS } from "../common-flags.ts";
 import { refuseServer } from "../server-flags.ts";
+import { workerSettings } from "../worker-settings.ts";
 import { writeLogLines } from "../write-log-lines.ts";
 
 const LONGEST_DRAIN_MS = 24 * 3_600_000;
@@ -37,15 +38,9 @@ of the same name on this host takes them up again. A third kills the worker at o
       if (count > 1) handOver.abort();
       if (count > 2) process.exit(EXIT.interrupted);
     });
-    const { team, executor, maxParallelJobs, graceMs, logLimitBytes } = config;
     const options = {
+      ...workerSettings(config),
       version: host.version,
-      title: team.workerName,
-      labels: team.workerLabels,
-      executor: executor ?? "docker",
-      slots: maxParallelJobs,
-      graceMs,
-      logLimitBytes,
       drainTimeoutMs:
         drain === undefined ? null : toDuration({ text: drain, origin: "--drain-timeout" }, LONGEST_DRAIN_MS),
       handOver: handOver.signal,
