@@ -51,9 +51,16 @@ export interface AttemptSpec {
   logOffset: number;
   /** The job has printed something under an earlier owner: where nothing of it is left, it is not started again but fails. */
   isUnderWay: boolean;
+  /** How many jobs of the run may still be started after this one, at most: whether it pays to keep something for them. */
+  jobsToCome: number;
   /** Progress before the first log byte: pulls and the like, one line each. */
   onProgress: (line: string) => void;
+  /** What `start` does from now on. A phase may come again, and one that takes no time may be left out. */
+  onPhase: (phase: StartPhase) => void;
 }
+
+/** `pull`: finding the image as well. `services`: until they are healthy. `start`: creating and starting the job's container. */
+export type StartPhase = "pull" | "workspace" | "services" | "start";
 
 /** Reasons for `signal.abort(reason)`. `kill`: no grace. `lease_lost`: stop at once, another owner may be there. `detach`: leave it running. */
 export type StopReason = "cancel" | "kill" | "lease_lost" | "detach";

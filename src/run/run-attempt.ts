@@ -42,7 +42,7 @@ export type AttemptEnd =
 
 /**
  * Takes one claimed attempt from `assigned` to its recorded outcome, or adopts it where an earlier owner of the same
- * lease left it. An outcome that was known before the lease was given up is still offered to the store. Returns, too, the
+ * lease left it. `jobsToCome`: of the run, at most. An outcome that was known before the lease was given up is still offered to the store. Returns, too, the
  * clean-up of what the attempt leaves in the executor: it may run later, but must run. Throws what the store throws; the
  * attempt's container is stopped then.
  */
@@ -51,7 +51,7 @@ export async function runAttempt(
   run: RunRecord,
   lease: Lease,
   signals: AttemptSignals,
-  { isAdopted }: { isAdopted: boolean },
+  { isAdopted, jobsToCome }: { isAdopted: boolean; jobsToCome: number },
 ): Promise<{ end: AttemptEnd; cleanUp: () => Promise<void> }> {
   const { store, persist } = context;
   const planned = plannedOf(run, lease);
@@ -69,7 +69,7 @@ export async function runAttempt(
   const log = await AttemptLog.open(store, lease, startLine(context, planned, name), limits, (act) =>
     persist("store a log", act, storing.giveUp),
   );
-  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, storing };
+  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, jobsToCome, storing };
   let execution: Execution | undefined;
   const cleanUp = async () => execution?.[Symbol.asyncDispose]();
   const givenUp = () => ({ end: storing.end, cleanUp: storing.end.kind === "left" ? nothing : cleanUp });
@@ -97,6 +97,7 @@ interface Attempt {
   log: AttemptLog;
   /** It was running already when this worker got it. */
   isAdopted: boolean;
+  jobsToCome: number;
   storing: Storing;
 }
 
@@ -201,7 +202,9 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     logLimitBytes: context.logLimitBytes,
     logOffset: 0,
     isUnderWay: log.hasEarlierOutput,
+    jobsToCome: attempt.jobsToCome,
     onProgress: (line) => void log.note(line).catch(() => {}),
+    onPhase: () => {},
   };
 }
 

@@ -71,6 +71,8 @@ export class Bench {
       logOffset: 0,
       isUnderWay: false,
       onProgress: () => {},
+      jobsToCome: 0,
+      onPhase: () => {},
       ...change,
     };
   }

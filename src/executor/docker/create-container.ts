@@ -5,6 +5,7 @@ import { containerOptions, type Launch, type ResourceLimits } from "./container-
 import { ask, statusOf } from "./engine-error.ts";
 import type { ImageFacts, JobImages } from "./images.ts";
 import type { JobNetworks } from "./network.ts";
+import type { SandboxPool, SandboxUse } from "./sandbox/pool.ts";
 import { makeWorkspace, type PreparedWorkspace, type WorkspaceMode } from "./workspace-volumes.ts";
 
 /** An engine and what is remembered of it. */
@@ -12,44 +13,68 @@ export interface EngineParts {
   engine: Engine;
   images: JobImages;
   networks: JobNetworks;
+  /** Undefined: every job gets a network of its own. */
+  sandboxes: SandboxPool | undefined;
 }
 
 /** What a container is made with. */
 export interface Place {
   facts: ImageFacts;
   network: string;
+  /** Joined instead of the network; to be released by whoever has the place. */
+  sandbox: SandboxUse | undefined;
   workspace: PreparedWorkspace;
 }
 
-/** Has image, network and workspace ready. Throws as JobImages, JobNetworks and `makeWorkspace` do; the signal's reason when aborted. */
+/**
+ * Has image, network and workspace ready; `mayShare`: a sandbox, too, where that pays. Throws as JobImages, JobNetworks and
+ * `makeWorkspace` do; the signal's reason when aborted.
+ */
 export async function preparePlace(
-  { engine, images, networks }: EngineParts,
+  { engine, images, networks, sandboxes }: EngineParts,
   workspaceMode: Promise<WorkspaceMode>,
   spec: AttemptSpec,
+  mayShare: boolean,
   signal: AbortSignal,
 ): Promise<Place> {
+  spec.onPhase("pull");
   const [facts, network, mode] = await Promise.all([
     images.ensure(spec.job.image!, spec.onProgress, signal),
     networks.ensure(spec.labels),
     workspaceMode,
   ]);
   signal.throwIfAborted();
-  const workspace = await makeWorkspace(engine, mode, spec);
-  signal.throwIfAborted();
-  return { facts, network, workspace };
+  spec.onPhase("workspace");
+  const { jobsToCome, labels } = spec;
+  const wish = { run: labels.run, network, image: facts.id, jobsToCome };
+  const acquiring = mayShare ? sandboxes?.acquire(wish) : undefined;
+  try {
+    const workspace = await makeWorkspace(engine, mode, spec);
+    signal.throwIfAborted();
+    return { facts, network, sandbox: await acquiring, workspace };
+  } catch (error) {
+    (await acquiring)?.release("stopped");
+    throw error;
+  }
 }
 
-/** `exists`: there is a container of this name. `stale`: the image or the network was removed behind our back. */
+/** `exists`: there is a container of this name. `stale`: the image, the network or the sandbox was removed behind our back. */
 export async function createContainer(
   { engine, images, networks }: EngineParts,
   spec: AttemptSpec,
   launch: Launch,
-  { network, workspace }: Place,
+  { network, sandbox, workspace }: Place,
   limits: ResourceLimits,
 ): Promise<{ id: string } | "exists" | "stale"> {
   const image = spec.job.image!.name;
+  spec.onPhase("start");
   try {
-    const body = containerOptions(spec, launch, { image, network, volume: workspace.volume, limits });
+    const body = containerOptions(spec, launch, {
+      image,
+      networkMode: sandbox?.networkMode ?? network,
+      volume: workspace.volume,
+      limits,
+    });
     return { id: await postContainer(engine, spec.name, body) };
   } catch (error) {
     const status = statusOf(error);

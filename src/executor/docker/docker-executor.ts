@@ -7,16 +7,19 @@ import { stopReason } from "../attempt/supervision.ts";
 import { lateResult, TimeLimit } from "../attempt/time-limit.ts";
 import { environmentProblem } from "../script/environment.ts";
 import { type DockerConnection, openEngine } from "./connection.ts";
-import { type Launch, planLaunch, type ResourceLimits, WORKSPACE } from "./container-options.ts";
+import { planLaunch, type ResourceLimits, WORKSPACE } from "./container-options.ts";
 import { createContainer, type EngineParts, type Place, preparePlace } from "./create-container.ts";
 import { ask, engineError } from "./engine-error.ts";
 import { DockerExecution, type JobContainer } from "./execution.ts";
 import { fillContainer } from "./fill-container.ts";
 import { ForeignContainerError, findOwnContainer } from "./find-own-container.ts";
 import { ImagePullError, JobImages } from "./images.ts";
+import { ownerLabels } from "./labels.ts";
 import { JobNetworks } from "./network.ts";
 import type { DockerLogin } from "./registry-credentials.ts";
 import { removeAttempt } from "./removal.ts";
+import { type SandboxEnd, SandboxPool } from "./sandbox/pool.ts";
+import { isOfSandbox } from "./sandbox/sandbox.ts";
 import { searchPathOf } from "./shell-search.ts";
 import { sweepInstance } from "./sweep.ts";
 import { findWorkspaceMode, forgetWorkspaceModes } from "./workspace-mode.ts";
@@ -33,6 +36,14 @@ export interface DockerExecutorOptions {
   limits?: ResourceLimits;
   /** Instead of finding out. */
   workspaceMode?: WorkspaceMode;
+  /** The process for which sandboxes are kept ready between jobs; without it every job gets a network of its own. */
+  owner?: SandboxOwner;
+}
+
+/** `name` stands on what belongs to the process. `isAlive` judges such names, those of other processes too. */
+export interface SandboxOwner {
+  name: string;
+  isAlive: (name: string) => boolean;
 }
 
 const CHECK_MS = 5_000;
@@ -103,54 +114,68 @@ export class DockerExecutor implements Executor {
 
   async sweep(isLive: (labels: AttemptLabels) => Promise<boolean>): Promise<SweepResult> {
     const { engine } = await this.#open();
-    return await sweepInstance(engine, this.#options.instance, isLive, Date.now());
+    const { instance, owner } = this.#options;
+    const isOwnerAlive = owner?.isAlive ?? (() => false);
+    return await sweepInstance(engine, instance, { isLive, isOwnerAlive }, Date.now());
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    const parts = await this.#parts?.catch(() => undefined);
+    await parts?.sandboxes?.[Symbol.asyncDispose]();
+  }
 
-  async #createAndLaunch(spec: AttemptSpec, control: Control): Promise<Execution> {
-    const { engine } = await this.#open();
+  /** `isAgain`: with a fresh look at image and network, and in a network of its own, after something had vanished. */
+  async #createAndLaunch(spec: AttemptSpec, control: Control, isAgain = false): Promise<Execution> {
+    const parts = await this.#open();
     if (spec.isUnderWay || spec.job.image!.pullPolicy === "always") {
       const adopted = await this.#adopt(spec, control);
       if (adopted !== undefined) return adopted;
       if (spec.isUnderWay) return settledExecution(LEFTOVERS_GONE);
     }
     const signal = AbortSignal.any([control.stop, control.limit.expired]);
-    const place = await this.#preparePlace(spec, signal);
-    const launch = planLaunch(spec);
-    const created = await this.#create(spec, launch, place);
-    if (created === "exists") {
-      const adopted = await this.#adopt(spec, control);
-      return adopted ?? (await this.#createAndLaunch(spec, control));
+    const place = await preparePlace(parts, this.workspaceMode(), spec, !isAgain, signal);
+    try {
+      const execution = await this.#launchIn(parts, place, spec, control, signal);
+      if (typeof execution === "object") return execution;
+      place.sandbox?.release("stopped");
+      if (execution === "exists") {
+        const adopted = await this.#adopt(spec, control);
+        return adopted ?? (await this.#createAndLaunch(spec, control));
+      }
+    } catch (error) {
+      place.sandbox?.release("unknown");
+      if (isAgain || place.sandbox === undefined || !isOfSandbox(error)) throw error;
+      await removeAttempt(parts.engine, spec.name);
     }
-    const id = created === "stale" ? await this.#createAgain(spec, launch, signal) : created.id;
-    await fillContainer(engine, id, place, launch, signal);
-    signal.throwIfAborted();
-    return await DockerExecution.launch(
-      engine,
-      this.#jobContainer(id, spec, place.facts.env),
-      spec,
-      control.limit,
-      control.stop,
-    );
-  }
-
-  async #preparePlace(spec: AttemptSpec, signal: AbortSignal): Promise<Place> {
-    return await preparePlace(await this.#open(), this.workspaceMode(), spec, signal);
-  }
-
-  async #create(spec: AttemptSpec, launch: Launch, place: Place) {
-    return await createContainer(await this.#open(), spec, launch, place, this.#options.limits ?? {});
-  }
-
-  /** With a fresh look at the image and the network. */
-  async #createAgain(spec: AttemptSpec, launch: Launch, signal: AbortSignal): Promise<string> {
-    const created = await this.#create(spec, launch, await this.#preparePlace(spec, signal));
-    if (typeof created === "object") return created.id;
+    if (!isAgain) return await this.#createAndLaunch(spec, control, true);
     throw new CicdError(
       "DOCKER_FAILED",
       `The container ${spec.name} could not be created: its image or network vanished.`,
     );
+  }
+
+  async #launchIn(
+    parts: EngineParts,
+    place: Place,
+    spec: AttemptSpec,
+    control: Control,
+    signal: AbortSignal,
+  ): Promise<Execution | "exists" | "stale"> {
+    const { engine } = parts;
+    const launch = planLaunch(spec);
+    spec.onPhase("start");
+    const created = await createContainer(parts, spec, launch, place, this.#options.limits ?? {});
+    if (typeof created !== "object") return created;
+    spec.onPhase("workspace");
+    await fillContainer(engine, created.id, place, launch, signal);
+    spec.onPhase("start");
+    await place.sandbox?.ready();
+    signal.throwIfAborted();
+    const container = {
+      ...this.#jobContainer(created.id, spec, place.facts.env),
+      onOver: (end: SandboxEnd) => place.sandbox?.release(end),
+    };
+    return await DockerExecution.launch(engine, container, spec, control.limit, control.stop);
   }
 
   /** Takes over the attempt's container. Undefined: none has started. Throws ForeignContainerError. */
@@ -192,7 +217,17 @@ interface Control {
   limit: TimeLimit;
 }
 
-async function openParts({ connection, login, instance }: DockerExecutorOptions): Promise<EngineParts> {
+async function openParts({
+  connection,
+  login,
+  instance,
+  owner,
+}: DockerExecutorOptions): Promise<EngineParts> {
   const engine = await openEngine(connection);
-  return { engine, images: new JobImages(engine, login), networks: new JobNetworks(engine, instance) };
+  const images = new JobImages(engine, login);
+  const networks = new JobNetworks(engine, instance);
+  if (owner === undefined) return { engine, images, networks, sandboxes: undefined };
+  const newName = () => `cicd-sandbox-${crypto.randomUUID()}`;
+  const sandboxes = new SandboxPool(engine, ownerLabels(instance, owner.name), newName);
+  return { engine, images, networks, sandboxes };
 }

@@ -86,6 +86,7 @@ export class FakeExecutor implements Executor {
 
   async #run(container: FakeContainer, signal: AbortSignal, onKill: Promise<number>): Promise<void> {
     const { spec } = container;
+    spec.onPhase("start");
     this.#engine.begin(container);
     const program =
       this.#engine.programs.get(spec.job.name) ??

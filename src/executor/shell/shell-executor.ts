@@ -74,8 +74,10 @@ async function start(
       return settledExecution(LEFTOVERS_GONE);
     }
     const ending = AbortSignal.any([signal, limit.expired]);
+    spec.onPhase("workspace");
     await layLayers(spec.layers, directory.tree, ending);
     ending.throwIfAborted();
+    spec.onPhase("start");
     return await ShellExecution.launch(directory, spec, environment, limit, signal);
   } catch (error) {
     if (error instanceof ForeignWorkspace) throw error.asError();
