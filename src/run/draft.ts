@@ -1,16 +1,19 @@
+import { jobIndex } from "./new-rows.ts";
+import type { Progress } from "./progress.ts";
 import type { AttemptRecord, EpochMs, JobRecord, NewRunEvent, RunEventType, RunRecord } from "./records.ts";
 import type { RunChanges, RunState } from "./run-state.ts";
 
 /**
- * A run's rows while a command is applied to them: reads see the changes, the rows that were passed in stay as they
- * were, and `changes` is what must be written.
+ * A run's rows while a command is applied to them: reads see the changes, `changes` is what must be written, and when the draft is
+ * disposed of, the state that was passed in is as it was.
  */
-export class Draft {
+export class Draft implements Disposable {
   readonly now: EpochMs;
   #run: RunRecord;
   #runChanged = false;
-  readonly #jobs: JobRecord[];
-  readonly #changedJobs = new Set<number>();
+  readonly progress: Progress;
+  /** The changed jobs' rows as they were. */
+  readonly #jobsBefore = new Map<number, JobRecord>();
   readonly #attempts: Map<string, AttemptRecord>;
   readonly #changedAttempts = new Map<string, AttemptRecord>();
   readonly #artifacts: RunChanges["artifacts"] = [];
@@ -19,7 +22,7 @@ export class Draft {
   constructor(state: RunState, now: EpochMs) {
     this.now = now;
     this.#run = state.run;
-    this.#jobs = [...state.jobs];
+    this.progress = state.progress;
     this.#attempts = state.attempts;
   }
 
@@ -28,11 +31,12 @@ export class Draft {
   }
 
   get jobs(): readonly JobRecord[] {
-    return this.#jobs;
+    return this.progress.jobs;
   }
 
   job(jobId: string): JobRecord | undefined {
-    return this.#jobs.find((job) => job.id === jobId);
+    const job = this.jobs[jobIndex(this.#run.id, jobId)];
+    return job?.id === jobId ? job : undefined;
   }
 
   attempt(jobId: string): AttemptRecord | undefined {
@@ -45,9 +49,10 @@ export class Draft {
   }
 
   setJob(job: JobRecord, change: Partial<JobRecord>): JobRecord {
-    const next = { ...this.#jobs[job.index]!, ...change };
-    this.#jobs[job.index] = next;
-    this.#changedJobs.add(job.index);
+    const before = this.jobs[job.index]!;
+    if (!this.#jobsBefore.has(job.index)) this.#jobsBefore.set(job.index, before);
+    const next = { ...before, ...change };
+    this.progress.put(next);
     return next;
   }
 
@@ -67,10 +72,14 @@ export class Draft {
   changes(): RunChanges {
     return {
       run: this.#runChanged ? this.#run : null,
-      jobs: [...this.#changedJobs].sort((a, b) => a - b).map((index) => this.#jobs[index]!),
+      jobs: [...this.#jobsBefore.keys()].sort((a, b) => a - b).map((index) => this.jobs[index]!),
       attempts: [...this.#changedAttempts.values()],
       artifacts: this.#artifacts,
       events: this.#events,
     };
+  }
+
+  [Symbol.dispose](): void {
+    for (const job of this.#jobsBefore.values()) this.progress.put(job);
   }
 }

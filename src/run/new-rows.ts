@@ -18,13 +18,23 @@ export function newRunRecord(input: NewRun, number: number, now: EpochMs): RunRe
   };
 }
 
-/** The row of a planned job of a new run. */
-export function newJob(run: RunRecord, name: string, index: number, now: EpochMs): JobRecord {
+/** The rows of the planned jobs of a new run. `priorities`: as `planPriorities` gives them. */
+export function newJobs(run: RunRecord, priorities: readonly number[], now: EpochMs): JobRecord[] {
+  return run.plan.jobs.map(({ name }, index) => newJob(run, name, index, priorities[index]!, now));
+}
+
+/** Which job of its run an id names. */
+export function jobIndex(runId: string, jobId: string): number {
+  return Number(jobId.slice(runId.length + 1));
+}
+
+function newJob(run: RunRecord, name: string, index: number, priority: number, now: EpochMs): JobRecord {
   return {
     id: `${run.id}-${index}`,
     runId: run.id,
     name,
     index,
+    priority,
     state: "created",
     allowed: false,
     failureReason: null,

@@ -117,6 +117,8 @@ export interface JobRecord {
   name: string;
   /** Index into `plan.jobs`. */
   index: number;
+  /** Of the waiting jobs of a run the highest is claimed first: `planPriorities`, from what was known when the run was made. */
+  priority: number;
   state: JobState;
   /** Of a finished job: its failure was allowed (state failed or canceled). Of a manual one: it does not block. */
   allowed: boolean;

@@ -1,48 +1,41 @@
 import type { Draft } from "./draft.ts";
 import { enqueue, move, plannedOf } from "./job-moves.ts";
-import { decideCreated } from "./proceed.ts";
-import {
-  ACTIVE_JOB_STATES,
-  type JobRecord,
-  type RunRecord,
-  TERMINAL_JOB_STATES,
-  TERMINAL_RUN_STATUSES,
-} from "./records.ts";
-import { hasWarnings, runStatus } from "./status.ts";
+import { type Decision, decideReady } from "./proceed.ts";
+import { type JobRecord, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
+import { statusOf } from "./status.ts";
 
 /** Brings everything that follows from the rows up to date: `created` jobs, then the run's status and times. */
 export function settle(draft: Draft): void {
-  if (startsNothing(draft)) {
-    for (const job of draft.jobs) {
-      if (!TERMINAL_JOB_STATES.has(job.state) && !ACTIVE_JOB_STATES.has(job.state))
-        cancelUnstarted(draft, job);
-    }
-  }
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const [job, decision] of decideCreated(draft.run.plan, draft.jobs)) {
-      if (decision === "wait") continue;
-      changed = true;
-      if (decision === "enqueue") enqueue(draft, job, {});
-      else if (decision === "ask") {
-        const allowed = plannedOf(draft, job).allowFailure === true;
-        draft.emit("job.manual", move(draft, job, "manual", { allowed }));
-      } else {
-        draft.emit("job.finished", move(draft, job, "skipped", { finishedAt: draft.now }), {
-          status: "skipped",
-        });
-      }
-    }
+  const { progress } = draft;
+  if (startsNothing(draft)) for (const job of progress.unstarted()) cancelUnstarted(draft, job);
+  for (let ready = progress.takeReady(); ready.length > 0; ready = progress.takeReady()) {
+    const decided = ready.map((job) => ({ job, decision: decideReady(draft.run.plan, job.index, progress) }));
+    for (const { job, decision } of decided) carryOut(draft, job, decision);
   }
   settleRun(draft);
 }
 
+function carryOut(draft: Draft, job: JobRecord, decision: Decision): void {
+  switch (decision) {
+    case "enqueue":
+      return enqueue(draft, job, {});
+    case "ask": {
+      const allowed = plannedOf(draft, job).allowFailure === true;
+      return draft.emit("job.manual", move(draft, job, "manual", { allowed }));
+    }
+    case "skip": {
+      const skipped = move(draft, job, "skipped", { finishedAt: draft.now });
+      return draft.emit("job.finished", skipped, { status: "skipped" });
+    }
+  }
+}
+
 function settleRun(draft: Draft): void {
-  const { run, jobs, now } = draft;
-  const status = runStatus(jobs);
-  const warnings = hasWarnings(jobs);
+  const { run, progress, now } = draft;
+  const status = statusOf(progress.states, progress.isStopping);
+  const warnings = progress.has("warning");
   const isTerminal = TERMINAL_RUN_STATUSES.has(status);
-  const startedAt = run.startedAt ?? (jobs.some((job) => job.startedAt !== null) ? now : null);
+  const startedAt = run.startedAt ?? (progress.hasBegun ? now : null);
   const finishedAt = isTerminal ? (run.finishedAt ?? now) : null;
   const busy = busyTime(draft, isTerminal || status === "manual");
   const same = run.status === status && run.warnings === warnings && run.startedAt === startedAt;
@@ -54,10 +47,10 @@ function settleRun(draft: Draft): void {
 }
 
 /** A run is busy from the start of a job until nothing more happens by itself: it has ended, or waits for a manual job. */
-function busyTime({ run, jobs, now }: Draft, isIdle: boolean): Pick<RunRecord, "busyMs" | "busySince"> {
+function busyTime({ run, progress, now }: Draft, isIdle: boolean): Pick<RunRecord, "busyMs" | "busySince"> {
   const { busyMs, busySince } = run;
   if (busySince === null) {
-    const begins = !isIdle && jobs.some((job) => job.state === "running" || job.state === "canceling");
+    const begins = !isIdle && progress.has("running");
     return { busyMs, busySince: begins ? now : null };
   }
   return isIdle ? { busyMs: busyMs + now - busySince, busySince: null } : { busyMs, busySince };

@@ -1,21 +1,24 @@
-import type { JobRecord, JobState, RunStatus } from "./records.ts";
+import { ACTIVE_JOB_STATES, type JobRecord, type RunStatus } from "./records.ts";
 
 /**
  * A job's state as the status computation sees it: `warning` is an allowed failure or cancellation, `ignored` a manual
  * job that does not block.
  */
-export type NormalState =
-  | "created"
-  | "manual"
-  | "waiting_for_resource"
-  | "pending"
-  | "running"
-  | "success"
-  | "failed"
-  | "canceled"
-  | "skipped"
-  | "warning"
-  | "ignored";
+export type NormalState = (typeof NORMAL_STATES)[number];
+
+export const NORMAL_STATES = [
+  "created",
+  "manual",
+  "waiting_for_resource",
+  "pending",
+  "running",
+  "success",
+  "failed",
+  "canceled",
+  "skipped",
+  "warning",
+  "ignored",
+] as const;
 
 export function normalState(job: Pick<JobRecord, "state" | "allowed">): NormalState {
   switch (job.state) {
@@ -69,13 +72,18 @@ export function compositeStatus(states: Iterable<NormalState>, options: { dag: b
   return "failed";
 }
 
-/** The status of a run, from its job rows alone. `canceling` while anything that was told to stop is still there. */
+/** The status of a run, from its job rows alone. */
 export function runStatus(
   jobs: readonly Pick<JobRecord, "state" | "allowed" | "cancelRequested">[],
 ): RunStatus {
-  const stopping = (state: JobState) => state === "assigned" || state === "running" || state === "canceling";
-  if (jobs.some((job) => job.cancelRequested && stopping(job.state))) return "canceling";
-  const status = compositeStatus(jobs.map(normalState), { dag: false });
+  const isStopping = jobs.some((job) => job.cancelRequested && ACTIVE_JOB_STATES.has(job.state));
+  return statusOf(jobs.map(normalState), isStopping);
+}
+
+/** The same from the states that its jobs are in. `isStopping`: something that was told to stop is still there. */
+export function statusOf(states: Iterable<NormalState>, isStopping: boolean): RunStatus {
+  if (isStopping) return "canceling";
+  const status = compositeStatus(states, { dag: false });
   switch (status) {
     case "created":
     case "waiting_for_resource":

@@ -25,15 +25,15 @@ const NOOP: CommandResult = { kind: "noop" };
 const LOST: CommandResult = { kind: "lost" };
 
 /**
- * Applies one command to the rows of a run: pure, the database's `now` is an argument. The adapters call it under the
- * run's lock and write what it returns in the same transaction.
+ * Applies one command to the rows of a run: pure (`state` is as it was afterwards), the database's `now` is an argument. The
+ * adapters call it under the run's lock and write what it returns in the same transaction.
  */
 export function applyCommand(
   state: RunState,
   command: Command,
   now: EpochMs,
 ): { result: CommandResult; changes: RunChanges } {
-  const draft = new Draft(state, now);
+  using draft = new Draft(state, now);
   const result = applyTo(draft, command);
   settle(draft);
   return { result, changes: draft.changes() };
@@ -41,7 +41,7 @@ export function applyCommand(
 
 /** The first settling of a new run: which jobs may start at once. */
 export function settleNewRun(state: RunState, now: EpochMs): RunChanges {
-  const draft = new Draft(state, now);
+  using draft = new Draft(state, now);
   draft.emit("run.created", null);
   settle(draft);
   return draft.changes();

@@ -6,7 +6,11 @@ export const MAY_START = `runs.cancel_requested_at IS NULL AND runs.stop_request
   AND ((SELECT earlier.status FROM runs AS earlier WHERE earlier.id = runs.after_run)
     IN ('pending', 'running', 'canceling')) IS NOT TRUE`;
 
+/** The run of the first of these is served first. */
 export const QUEUE_ORDER = "jobs.queued_at, jobs.run_id, jobs.position";
+
+/** Among the waiting jobs of one run. */
+export const RUN_ORDER = "jobs.priority DESC, jobs.queued_at, jobs.position";
 
 /** Of a planned job, as they are stored: no text that a database's JSON functions refuse. */
 export function tagsText(tags: readonly string[]): string {

@@ -20,7 +20,7 @@ export const RUN_TABLES = `
   JOIN repositories ON repositories.id = runs.repository_id`;
 
 export const JOB_COLUMNS = `
-  jobs.id, jobs.run_id AS "runId", jobs.name, jobs.position AS "index", jobs.state, jobs.allowed,
+  jobs.id, jobs.run_id AS "runId", jobs.name, jobs.position AS "index", jobs.priority, jobs.state, jobs.allowed,
   jobs.failure_reason AS "failureReason", jobs.exit_code AS "exitCode", jobs.attempt,
   jobs.retries_used AS "retriesUsed", jobs.cancel_requested AS "cancelRequested",
   jobs.created_at AS "createdAt", jobs.queued_at AS "queuedAt", jobs.started_at AS "startedAt",

@@ -1,4 +1,4 @@
-import type { AttemptRecord, EpochMs, JobRecord, Lease } from "../run/records.ts";
+import type { EpochMs, Lease } from "../run/records.ts";
 import type { RunChanges, RunState } from "../run/run-state.ts";
 
 /** The version of a new run's rows. */
@@ -40,24 +40,13 @@ export class StateCache {
   advance(runId: string, version: number, changes: Pick<RunChanges, "run" | "jobs" | "attempts">): void {
     const entry = this.#entries.get(runId);
     if (entry?.version !== version - 1) return;
-    this.#entries.set(runId, { version, state: withChanges(entry.state, changes) });
+    entry.version = version;
+    entry.state.apply(changes);
   }
 
   drop(runId: string): void {
     this.#entries.delete(runId);
   }
-}
-
-/** The rows after `changes`; `state` stays as it was. */
-export function withChanges(
-  state: RunState,
-  changes: Pick<RunChanges, "run" | "jobs" | "attempts">,
-): RunState {
-  const jobs: JobRecord[] = [...state.jobs];
-  for (const job of changes.jobs) jobs[job.index] = job;
-  const attempts = new Map<string, AttemptRecord>(state.attempts);
-  for (const attempt of changes.attempts) attempts.set(attempt.jobId, attempt);
-  return { run: changes.run ?? state.run, jobs, attempts };
 }
 
 export function changesNothing({ run, jobs, attempts, artifacts, events }: RunChanges): boolean {

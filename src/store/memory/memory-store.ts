@@ -1,5 +1,6 @@
+import { planPriorities } from "../../plan/priorities.ts";
 import type { Command, CommandResult } from "../../run/command.ts";
-import { newAttempt, newJob, newRunRecord } from "../../run/new-rows.ts";
+import { newAttempt, newJobs, newRunRecord } from "../../run/new-rows.ts";
 import {
   type ArtifactRecord,
   type AttemptRecord,
@@ -12,24 +13,28 @@ import {
   type RunRecord,
   TERMINAL_RUN_STATUSES,
 } from "../../run/records.ts";
-import type { RunChanges, RunState } from "../../run/run-state.ts";
+import { type RunChanges, RunState } from "../../run/run-state.ts";
 import type {
   ClaimScope,
+  JobLine,
   LeaseState,
   LogChunk,
   LogSlice,
   NewRun,
   RunDetail,
   RunFilter,
+  RunLine,
   Store,
 } from "../../run/store.ts";
 import { applyCommand, assignedEvent, settleNewRun } from "../../run/transitions.ts";
 
+import { countedRuns, expectedDurations } from "../expected-durations.ts";
+import { isDirty, positionsOf } from "../lines.ts";
+
 type StoredArtifact = ArtifactRecord & { jobId: string; attempt: number };
 
 interface StoredRun {
-  run: RunRecord;
-  jobs: JobRecord[];
+  state: RunState;
   /** Every attempt by job id, in order of their numbers. */
   attempts: Map<string, AttemptRecord[]>;
   artifacts: StoredArtifact[];
@@ -66,19 +71,20 @@ export class MemoryStore implements Store {
 
   async createRun(input: NewRun): Promise<RunRecord> {
     const existing = [...this.#runs.values()].find(
-      ({ run }) => run.id === input.id || isSameDelivery(run, input),
+      ({ state: { run } }) => run.id === input.id || isSameDelivery(run, input),
     );
-    if (existing !== undefined) return existing.run;
+    if (existing !== undefined) return existing.state.run;
     const now = this.#now();
     const counter = JSON.stringify([input.source.repo.key, input.pipeline]);
     const number = (this.#numbers.get(counter) ?? 0) + 1;
     this.#numbers.set(counter, number);
     const run = newRunRecord(structuredClone(input), number, now);
-    const jobs = run.plan.jobs.map((planned, index) => newJob(run, planned.name, index, now));
-    const stored: StoredRun = { run, jobs, attempts: new Map(), artifacts: [], events: [] };
+    const jobs = newJobs(run, planPriorities(run.plan, this.#expected(run)), now);
+    const state = new RunState(run, jobs, new Map());
+    const stored: StoredRun = { state, attempts: new Map(), artifacts: [], events: [] };
     this.#runs.set(run.id, stored);
-    this.#write(stored, settleNewRun(stateOf(stored), now));
-    return stored.run;
+    this.#write(stored, settleNewRun(state, now));
+    return state.run;
   }
 
   async readRun(runId: string): Promise<RunDetail | undefined> {
@@ -92,16 +98,35 @@ export class MemoryStore implements Store {
   }
 
   async findRuns(filter: RunFilter): Promise<RunRecord[]> {
-    return this.#find(filter).map((stored) => stored.run);
+    return this.#find(filter).map((stored) => stored.state.run);
   }
 
   async findRunDetails(filter: RunFilter): Promise<RunDetail[]> {
     return this.#find(filter).map(detailOf);
   }
 
+  async findRunLines(filter: RunFilter): Promise<RunLine[]> {
+    return this.#find(filter).map(({ state: { run } }) => ({
+      ...pick(run, ["number", "status", "warnings", "createdAt", "startedAt", "busyMs", "busySince"]),
+      ...pick(run.source, ["branch", "commit"]),
+      dirty: isDirty(run.source.dirty),
+    }));
+  }
+
+  async findJobLines(filter: RunFilter, of: { stage: string; job?: string }): Promise<JobLine[]> {
+    return this.#find(filter).flatMap(({ state: { run, jobs } }) =>
+      positionsOf(run.plan, of).map((index) => ({
+        ...pick(run, ["number", "mode", "executor", "plan"]),
+        ...pick(jobs[index]!, ["index", "state", "allowed", "failureReason", "exitCode", "attempt"]),
+        ...pick(jobs[index]!, ["cancelRequested", "startedAt", "finishedAt"]),
+      })),
+    );
+  }
+
   async listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]> {
     const counts = new Map<string, number>();
-    for (const { run } of this.#runs.values()) {
+    for (const { state } of this.#runs.values()) {
+      const { run } = state;
       if (run.source.repo.key === repoKey) counts.set(run.pipeline, (counts.get(run.pipeline) ?? 0) + 1);
     }
     return [...counts].map(([name, runs]) => ({ name, runs })).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -115,7 +140,7 @@ export class MemoryStore implements Store {
   executeNow(runId: string, command: Command): CommandResult | undefined {
     const stored = this.#runs.get(runId);
     if (stored === undefined) return undefined;
-    const { result, changes } = applyCommand(stateOf(stored), command, this.#now());
+    const { result, changes } = applyCommand(stored.state, command, this.#now());
     this.#write(stored, changes);
     return result;
   }
@@ -127,15 +152,15 @@ export class MemoryStore implements Store {
 
   async setOwner(runId: string, owner: Owner): Promise<void> {
     const stored = this.#runs.get(runId);
-    if (stored !== undefined) stored.run = { ...stored.run, owner };
+    if (stored !== undefined) stored.state.run = { ...stored.state.run, owner };
     this.#notify();
   }
 
   async deleteRuns(runIds: string[]): Promise<void> {
     for (const id of runIds) {
       const stored = this.#runs.get(id);
-      if (stored === undefined || !TERMINAL_RUN_STATUSES.has(stored.run.status)) continue;
-      for (const job of stored.jobs) {
+      if (stored === undefined || !TERMINAL_RUN_STATUSES.has(stored.state.run.status)) continue;
+      for (const job of stored.state.jobs) {
         for (let attempt = 1; attempt <= job.attempt; attempt += 1)
           this.#logs.delete(logKey(job.id, attempt));
       }
@@ -149,7 +174,7 @@ export class MemoryStore implements Store {
     const blobs = new Set<string>();
     const trees = new Set<string>();
     for (const stored of this.#runs.values()) {
-      trees.add(stored.run.source.tree);
+      trees.add(stored.state.run.source.tree);
       for (const { artifactLayer } of [...stored.attempts.values()].flat()) {
         if (artifactLayer !== null) layers.add(artifactLayer);
       }
@@ -168,13 +193,30 @@ export class MemoryStore implements Store {
     if (next === undefined) return undefined;
     const { stored, job } = next;
     const number = job.attempt + 1;
-    stored.jobs[job.index] = { ...job, state: "assigned", attempt: number };
     const attempt = newAttempt(job, number, claim, now);
+    const assigned: JobRecord = { ...job, state: "assigned", attempt: number };
+    stored.state.apply({ run: null, jobs: [assigned], attempts: [attempt] });
     stored.attempts.set(job.id, [...(stored.attempts.get(job.id) ?? []), attempt]);
     const lease = { runId: job.runId, jobId: job.id, attempt: number, token: claim.token };
     this.#append(stored, [assignedEvent(lease, job.name, claim.worker, now)]);
     this.#notify();
     return lease;
+  }
+
+  /** By job name, of the newest runs of the same pipeline. */
+  #expected({ source, pipeline }: RunRecord): Map<string, number> {
+    const newest = countedRuns(
+      this.#find({ repoKey: source.repo.key, pipeline }),
+      ({ state }) => state.run.status,
+    );
+    const rows = newest.flatMap(({ state }) =>
+      state.jobs.flatMap(({ name, state: of, startedAt, finishedAt }) =>
+        of === "success" && startedAt !== null && finishedAt !== null
+          ? [{ name, ms: finishedAt - startedAt }]
+          : [],
+      ),
+    );
+    return expectedDurations(rows);
   }
 
   async renewLeases(leases: Lease[], leaseMs: number): Promise<LeaseState[]> {
@@ -184,7 +226,7 @@ export class MemoryStore implements Store {
       if (held === undefined) return { lease, state: "lost" as const };
       const { stored, attempt } = held;
       replace(stored, { ...attempt, leaseUntil: now + leaseMs });
-      const job = stored.jobs.find(({ id }) => id === lease.jobId);
+      const job = stored.state.jobs.find(({ id }) => id === lease.jobId);
       return { lease, state: "held" as const, cancelRequested: job?.cancelRequested ?? false };
     });
   }
@@ -192,7 +234,7 @@ export class MemoryStore implements Store {
   async findExpiredLeases(mode: RunRecord["mode"]): Promise<Lease[]> {
     const now = this.#now();
     return this.#unfinishedAttempts()
-      .filter(({ leaseUntil, runId }) => leaseUntil < now && this.#runs.get(runId)?.run.mode === mode)
+      .filter(({ leaseUntil, runId }) => leaseUntil < now && this.#runs.get(runId)?.state.run.mode === mode)
       .map(({ runId, jobId, number, leaseToken }) => ({ runId, jobId, attempt: number, token: leaseToken }));
   }
 
@@ -233,21 +275,24 @@ export class MemoryStore implements Store {
     this.#listeners.clear();
   }
 
+  /** Of the run whose first waiting job is the first in queue order, the waiting job of the highest priority. */
   #claimable(scope: ClaimScope): { stored: StoredRun; job: JobRecord } | undefined {
-    let best: { stored: StoredRun; job: JobRecord } | undefined;
+    let best: { stored: StoredRun; waiting: JobRecord[]; first: JobRecord } | undefined;
     for (const stored of this.#runs.values()) {
-      const { run } = stored;
+      const { run, jobs } = stored.state;
       if (run.cancelRequestedAt !== null || run.stopRequestedAt !== null || this.#hasToWait(run)) continue;
-      for (const job of stored.jobs) {
-        if (job.state !== "pending" || !isInScope(scope, run, job)) continue;
-        if (best === undefined || queueOrder(job, best.job) < 0) best = { stored, job };
-      }
+      const waiting = jobs.filter((job) => job.state === "pending" && isInScope(scope, run, job));
+      const [first] = waiting.sort(queueOrder);
+      if (first === undefined) continue;
+      if (best === undefined || queueOrder(first, best.first) < 0) best = { stored, waiting, first };
     }
-    return best;
+    if (best === undefined) return undefined;
+    const [job] = best.waiting.sort((a, b) => b.priority - a.priority || queueOrder(a, b));
+    return { stored: best.stored, job: job! };
   }
 
   #hasToWait(run: RunRecord): boolean {
-    const earlier = run.after === null ? undefined : this.#runs.get(run.after)?.run;
+    const earlier = run.after === null ? undefined : this.#runs.get(run.after)?.state.run;
     return earlier !== undefined && ["pending", "running", "canceling"].includes(earlier.status);
   }
 
@@ -274,15 +319,14 @@ export class MemoryStore implements Store {
   }
 
   #find(filter: RunFilter): StoredRun[] {
-    const found = [...this.#runs.values()].filter(({ run }) => matches(run, filter));
-    found.sort((a, b) => byCreation(a.run, b.run) * (filter.oldestFirst === true ? 1 : -1));
+    const found = [...this.#runs.values()].filter(({ state }) => matches(state.run, filter));
+    found.sort((a, b) => byCreation(a.state.run, b.state.run) * (filter.oldestFirst === true ? 1 : -1));
     return found.slice(0, filter.limit ?? found.length);
   }
 
   #write(stored: StoredRun, changes: RunChanges): void {
-    if (changes.run !== null) stored.run = changes.run;
-    for (const job of changes.jobs) stored.jobs[job.index] = job;
     for (const attempt of changes.attempts) replace(stored, attempt);
+    stored.state.apply(changes);
     stored.artifacts.push(...changes.artifacts);
     this.#append(stored, changes.events);
     this.#notify();
@@ -306,15 +350,10 @@ export class MemoryStore implements Store {
   }
 }
 
-function stateOf(stored: StoredRun): RunState {
-  const newest = [...stored.attempts].map(([jobId, list]) => [jobId, list.at(-1)!] as const);
-  return { run: stored.run, jobs: stored.jobs, attempts: new Map(newest) };
-}
-
 function detailOf(stored: StoredRun): RunDetail {
-  const attempts = stored.jobs.flatMap((job) => stored.attempts.get(job.id) ?? []);
+  const attempts = stored.state.jobs.flatMap((job) => stored.attempts.get(job.id) ?? []);
   const artifacts = [...stored.artifacts].sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { run: stored.run, jobs: [...stored.jobs], attempts, artifacts };
+  return { run: stored.state.run, jobs: [...stored.state.jobs], attempts, artifacts };
 }
 
 function replace(stored: StoredRun, attempt: AttemptRecord): void {
@@ -323,6 +362,7 @@ function replace(stored: StoredRun, attempt: AttemptRecord): void {
   if (list[at]?.outcome !== null)
     throw new Error(`attempt ${attempt.jobId}/${attempt.number} is finished already`);
   stored.attempts.set(attempt.jobId, list.with(at, attempt));
+  if (at === list.length - 1) stored.state.attempts.set(attempt.jobId, attempt);
 }
 
 function isSameDelivery(run: RunRecord, input: NewRun): boolean {
@@ -342,6 +382,10 @@ function isInScope(scope: ClaimScope, run: RunRecord, job: JobRecord): boolean {
     scope.executors.includes(run.executor) &&
     tags.every((tag) => scope.labels.includes(tag))
   );
+}
+
+function pick<T, K extends keyof T>(record: T, keys: K[]): Pick<T, K> {
+  return Object.fromEntries(keys.map((key) => [key, record[key]])) as Pick<T, K>;
 }
 
 function queueOrder(a: JobRecord, b: JobRecord): number {

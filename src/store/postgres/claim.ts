@@ -1,7 +1,7 @@
 import { newAttempt } from "../../run/new-rows.ts";
 import type { EpochMs, JobRecord, Lease } from "../../run/records.ts";
 import type { ClaimScope } from "../../run/store.ts";
-import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, tagsText } from "../claimable.ts";
+import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, RUN_ORDER, tagsText } from "../claimable.ts";
 import { JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
 
@@ -45,20 +45,34 @@ const WAYS: readonly Way[] = [
   { candidates: firstOfQueue, lock: "" },
 ];
 
-/** `OFFSET 0` keeps the planner from beginning with the runs: `jobs_queue` has the order, and few jobs are looked at. */
+/**
+ * The runs of the queue's first jobs in the order of these, of each its jobs by priority. `OFFSET 0` keeps the planner from
+ * beginning with the runs: `jobs_queue` has the order, and few jobs are looked at.
+ */
 function firstOfQueue({ ofJob, ofRun }: ScopeCondition): string {
-  return `SELECT jobs.id, jobs.run_id
-    FROM jobs CROSS JOIN LATERAL (SELECT FROM runs WHERE runs.id = jobs.run_id AND ${MAY_START} AND ${ofRun} OFFSET 0) AS run
-    WHERE jobs.state = 'pending' AND ${ofJob} ORDER BY ${QUEUE_ORDER} LIMIT ${CANDIDATES}`;
+  return `SELECT best.id, best.run_id
+    FROM (
+      SELECT run_id, min(place) AS place
+      FROM (
+        SELECT jobs.run_id, row_number() OVER (ORDER BY ${QUEUE_ORDER}) AS place
+        FROM jobs CROSS JOIN LATERAL (SELECT FROM runs WHERE runs.id = jobs.run_id AND ${MAY_START} AND ${ofRun} OFFSET 0) AS run
+        WHERE jobs.state = 'pending' AND ${ofJob} ORDER BY ${QUEUE_ORDER} LIMIT ${CANDIDATES}
+      ) AS head
+      GROUP BY run_id ORDER BY place
+    ) AS first CROSS JOIN LATERAL (${bestOfRun("first.run_id", ofJob, CANDIDATES)}) AS best
+    LIMIT ${CANDIDATES}`;
 }
 
 function firstOfEachRun({ ofJob, ofRun }: ScopeCondition): string {
-  return `SELECT first.id, first.run_id
-    FROM runs CROSS JOIN LATERAL (
-      SELECT jobs.id, jobs.run_id FROM jobs WHERE jobs.run_id = runs.id AND jobs.state = 'pending' AND ${ofJob}
-      ORDER BY jobs.queued_at, jobs.position LIMIT 1) AS first
+  return `SELECT best.id, best.run_id
+    FROM runs CROSS JOIN LATERAL (${bestOfRun("runs.id", ofJob, 1)}) AS best
     WHERE runs.status IN ('pending', 'running') AND ${MAY_START} AND ${ofRun}
     ORDER BY runs.created_at, runs.id LIMIT ${CANDIDATES}`;
+}
+
+function bestOfRun(runId: string, ofJob: string, limit: number): string {
+  return `SELECT jobs.id, jobs.run_id FROM jobs WHERE jobs.run_id = ${runId} AND jobs.state = 'pending' AND ${ofJob}
+    ORDER BY ${RUN_ORDER} LIMIT ${limit}`;
 }
 
 type ClaimRow = { isWaiting: boolean } & (
@@ -99,7 +113,7 @@ function claimSql(candidates: string, lock: string): string {
       FROM jobs JOIN runs ON runs.id = jobs.run_id
       WHERE jobs.id = ANY (ARRAY(SELECT id FROM candidate)) AND runs.id = ANY (ARRAY(SELECT run_id FROM candidate))
         AND jobs.state = 'pending' AND runs.cancel_requested_at IS NULL AND runs.stop_requested_at IS NULL
-      ORDER BY ${QUEUE_ORDER} LIMIT 1
+      ORDER BY array_position(ARRAY(SELECT id FROM candidate), jobs.id) LIMIT 1
       FOR NO KEY UPDATE OF runs, jobs ${lock}
     ),
     taken AS MATERIALIZED (SELECT picked.*, ${NOW} AS "assignedAt" FROM picked),

@@ -1,9 +1,11 @@
-import { newJob, newRunRecord } from "../../run/new-rows.ts";
+import { planPriorities } from "../../plan/priorities.ts";
+import { newJobs, newRunRecord } from "../../run/new-rows.ts";
 import type { RunRecord, RunSource } from "../../run/records.ts";
-import type { RunState } from "../../run/run-state.ts";
+import { RunState } from "../../run/run-state.ts";
 import type { NewRun } from "../../run/store.ts";
 import { settleNewRun } from "../../run/transitions.ts";
-import { FIRST_VERSION, withChanges } from "../state-cache.ts";
+import { earlierJobsSql, expectedDurations } from "../expected-durations.ts";
+import { FIRST_VERSION } from "../state-cache.ts";
 import type { StoredPlan } from "../stored-plan.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
 import { insertEvents, insertJobs } from "./run-rows.ts";
@@ -17,12 +19,15 @@ export async function createRun(db: Session, input: NewRun, stored: StoredPlan):
   const pipelineId = await lockPipeline(db, repositoryId, input.pipeline);
   const existing = await findExisting(db, pipelineId, input);
   if (existing !== undefined) return existing;
-  const { number, now } = await takeNumber(db, pipelineId);
+  const [{ number, now }, expected] = await Promise.all([
+    takeNumber(db, pipelineId),
+    readExpected(db, pipelineId),
+  ]);
   const run = newRunRecord({ ...input, plan: stored.plan }, number, now);
-  const jobs = stored.plan.jobs.map((planned, index) => newJob(run, planned.name, index, now));
-  const unsettled: RunState = { run, jobs, attempts: new Map() };
-  const changes = settleNewRun(unsettled, now);
-  const state = withChanges(unsettled, changes);
+  const priorities = planPriorities(stored.plan, expected);
+  const state = new RunState(run, newJobs(run, priorities, now), new Map());
+  const changes = settleNewRun(state, now);
+  state.apply(changes);
   await Promise.all([
     keepPlan(db, stored),
     insertRun(db, state.run, { repositoryId, pipelineId, planHash: stored.hash }),
@@ -65,6 +70,10 @@ async function findExisting(
     ...[id, pipelineId, delivery],
   );
   return row?.id;
+}
+
+async function readExpected(db: Session, pipelineId: number): Promise<Map<string, number>> {
+  return expectedDurations(await db.all<{ name: string; ms: number }>(earlierJobsSql("$1"), pipelineId));
 }
 
 async function takeNumber(db: Session, pipelineId: number): Promise<{ number: number; now: number }> {

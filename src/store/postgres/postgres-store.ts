@@ -1,7 +1,7 @@
 import type { Command, CommandResult } from "../../run/command.ts";
 import type { Lease, Owner, RunRecord } from "../../run/records.ts";
-import type { RunChanges, RunState } from "../../run/run-state.ts";
-import type { LogChunk, NewRun, RunDetail, RunFilter, Store } from "../../run/store.ts";
+import { type RunChanges, RunState } from "../../run/run-state.ts";
+import type { JobLine, LogChunk, NewRun, RunDetail, RunFilter, RunLine, Store } from "../../run/store.ts";
 import { applyCommand } from "../../run/transitions.ts";
 import type { Claim } from "../claimable.ts";
 import { changesNothing, FIRST_VERSION, refreshLease, StateCache } from "../state-cache.ts";
@@ -14,6 +14,7 @@ import * as leases from "./leases.ts";
 import { appendLog, readLog } from "./logs.ts";
 import { SCHEMA_VERSION } from "./migrate.ts";
 import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
+import * as lines from "./read-lines.ts";
 import * as runs from "./read-runs.ts";
 import { readJobs, readNewestAttempts, writeChanges } from "./run-rows.ts";
 
@@ -93,6 +94,14 @@ export class PostgresStore implements Store {
     return this.#view(async (session) =>
       runs.readDetails(session, await runs.findRuns(session, this.#plans, filter)),
     );
+  }
+
+  findRunLines(filter: RunFilter): Promise<RunLine[]> {
+    return this.#db.read((session) => lines.findRunLines(session, filter));
+  }
+
+  findJobLines(filter: RunFilter, of: { stage: string; job?: string }): Promise<JobLine[]> {
+    return this.#view((session) => lines.findJobLines(session, this.#plans, filter, of));
   }
 
   listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]> {
@@ -227,7 +236,7 @@ export class PostgresStore implements Store {
       readNewestAttempts(session, runId),
     ]);
     const [run] = await runs.toRecords(session, this.#plans, [row!]);
-    const state: RunState = { run: run!, jobs, attempts };
+    const state = new RunState(run!, jobs, attempts);
     this.#states.put(version, state);
     return state;
   }

@@ -37,13 +37,13 @@ export async function insertJobs(db: Session, jobs: readonly JobRecord[], plan: 
   await db.runGuarded(
     jobs.length,
     `INSERT INTO jobs (id, run_id, name, position, state, allowed, failure_reason, exit_code, attempt, retries_used,
-       cancel_requested, created_at, queued_at, started_at, finished_at, tags)
+       cancel_requested, created_at, queued_at, started_at, finished_at, tags, priority)
      SELECT id, "runId", name, index, state, allowed, "failureReason", "exitCode", attempt, "retriesUsed",
-       "cancelRequested", "createdAt", "queuedAt", "startedAt", "finishedAt", tags
+       "cancelRequested", "createdAt", "queuedAt", "startedAt", "finishedAt", tags, priority
      FROM json_to_recordset($1::text::json) AS job (id text, "runId" text, name text, index integer, state text,
        allowed boolean, "failureReason" text, "exitCode" integer, attempt integer, "retriesUsed" integer,
        "cancelRequested" boolean, "createdAt" bigint, "queuedAt" bigint, "startedAt" bigint, "finishedAt" bigint,
-       tags text)`,
+       tags text, priority bigint)`,
     toJson(rows),
   );
 }

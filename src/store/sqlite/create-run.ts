@@ -1,9 +1,11 @@
-import { newJob, newRunRecord } from "../../run/new-rows.ts";
+import { planPriorities } from "../../plan/priorities.ts";
+import { newJobs, newRunRecord } from "../../run/new-rows.ts";
 import type { RunRecord, RunSource } from "../../run/records.ts";
-import type { RunState } from "../../run/run-state.ts";
+import { RunState } from "../../run/run-state.ts";
 import type { NewRun } from "../../run/store.ts";
 import { settleNewRun } from "../../run/transitions.ts";
-import { FIRST_VERSION, withChanges } from "../state-cache.ts";
+import { earlierJobsSql, expectedDurations } from "../expected-durations.ts";
+import { FIRST_VERSION } from "../state-cache.ts";
 import type { StoredPlan } from "../stored-plan.ts";
 import { insertEvents, insertJob } from "./run-rows.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
@@ -19,15 +21,19 @@ export function createRun(db: SqliteConnection, input: NewRun, stored: StoredPla
   const repositoryId = keepRepository(db, input.source.repo);
   const { pipelineId, number } = takeNumber(db, repositoryId, input.pipeline);
   const run = newRunRecord({ ...input, plan: stored.plan }, number, now);
-  const jobs = stored.plan.jobs.map((planned, index) => newJob(run, planned.name, index, now));
-  const unsettled: RunState = { run, jobs, attempts: new Map() };
-  const changes = settleNewRun(unsettled, now);
-  const state = withChanges(unsettled, changes);
+  const priorities = planPriorities(stored.plan, readExpected(db, pipelineId));
+  const state = new RunState(run, newJobs(run, priorities, now), new Map());
+  const changes = settleNewRun(state, now);
+  state.apply(changes);
   db.run("INSERT INTO plans (hash, plan) VALUES (?1, ?2) ON CONFLICT DO NOTHING", stored.hash, stored.text);
   insertRun(db, state.run, { repositoryId, pipelineId, planHash: stored.hash });
   for (const job of state.jobs) insertJob(db, job, stored.plan.jobs[job.index]!.tags);
   insertEvents(db, changes.events);
   return state;
+}
+
+function readExpected(db: SqliteConnection, pipelineId: number): Map<string, number> {
+  return expectedDurations(db.all<{ name: string; ms: number }>(earlierJobsSql("?1"), pipelineId));
 }
 
 function findExisting(db: SqliteConnection, { id, delivery, pipeline, source }: NewRun): string | undefined {

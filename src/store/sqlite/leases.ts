@@ -2,34 +2,39 @@ import { newAttempt } from "../../run/new-rows.ts";
 import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { ClaimScope, LeaseState } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
-import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, tagsText } from "../claimable.ts";
+import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, RUN_ORDER, tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { insertEvents, jobRecord } from "./run-rows.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 type JobRow = Parameters<typeof jobRecord>[0];
 
-/** The first claimable job in queue order. */
+/** Of the run whose first claimable job is the first in queue order, the claimable job of the highest priority. */
 export function findClaimable(db: SqliteConnection, scope: ClaimScope): JobRecord | undefined {
-  const { inScope, values } = conditionOf(scope);
+  const { ofRun, ofJob, values } = conditionOf(scope);
+  const claimable = `jobs.state = 'pending' AND ${ofJob}`;
   const row = db.get<JobRow>(
-    `SELECT ${JOB_COLUMNS} FROM jobs JOIN runs ON runs.id = jobs.run_id
-     WHERE jobs.state = 'pending' AND ${MAY_START} AND ${inScope} ORDER BY ${QUEUE_ORDER} LIMIT 1`,
+    `SELECT ${JOB_COLUMNS} FROM jobs
+     WHERE ${claimable} AND jobs.run_id = (
+       SELECT jobs.run_id FROM jobs CROSS JOIN runs ON runs.id = jobs.run_id
+       WHERE ${claimable} AND ${MAY_START} AND ${ofRun} ORDER BY ${QUEUE_ORDER} LIMIT 1)
+     ORDER BY ${RUN_ORDER} LIMIT 1`,
     ...values,
   );
   return row && jobRecord(row);
 }
 
-function conditionOf(scope: ClaimScope): { inScope: string; values: string[] } {
+function conditionOf(scope: ClaimScope): { ofRun: string; ofJob: string; values: string[] } {
   if (scope.kind === "runs")
     return {
-      inScope: "runs.id IN (SELECT value FROM json_each(?1))",
+      ofRun: "runs.id IN (SELECT value FROM json_each(?1))",
+      ofJob: "true",
       values: [JSON.stringify(scope.runIds)],
     };
   return {
-    inScope: `runs.mode = 'queue' AND runs.executor IN (SELECT value FROM json_each(?1))
-       AND NOT EXISTS (
-         SELECT 1 FROM json_each(jobs.tags) WHERE value NOT IN (SELECT value FROM json_each(?2)))`,
+    ofRun: "runs.mode = 'queue' AND runs.executor IN (SELECT value FROM json_each(?1))",
+    ofJob: `(jobs.tags = '[]' OR NOT EXISTS (
+      SELECT 1 FROM json_each(jobs.tags) WHERE value NOT IN (SELECT value FROM json_each(?2))))`,
     values: [JSON.stringify(scope.executors), tagsText(scope.labels)],
   };
 }

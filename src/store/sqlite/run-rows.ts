@@ -47,11 +47,11 @@ export function writeChanges(db: SqliteConnection, before: RunState, changes: Ru
 export function insertJob(db: SqliteConnection, job: JobRecord, tags: readonly string[]): void {
   db.run(
     `INSERT INTO jobs (id, run_id, name, position, state, allowed, failure_reason, exit_code, attempt, retries_used,
-       cancel_requested, created_at, queued_at, started_at, finished_at, tags)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`,
+       cancel_requested, created_at, queued_at, started_at, finished_at, tags, priority)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`,
     ...[job.id, job.runId, job.name, job.index, job.state, Number(job.allowed), job.failureReason],
     ...[job.exitCode, job.attempt, job.retriesUsed, Number(job.cancelRequested)],
-    ...[job.createdAt, job.queuedAt, job.startedAt, job.finishedAt, tagsText(tags)],
+    ...[job.createdAt, job.queuedAt, job.startedAt, job.finishedAt, tagsText(tags), job.priority],
   );
 }
 

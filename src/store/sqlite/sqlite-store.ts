@@ -1,7 +1,7 @@
 import type { Command, CommandResult } from "../../run/command.ts";
 import { type Lease, type Owner, type RunRecord, TERMINAL_JOB_STATES } from "../../run/records.ts";
-import type { RunChanges, RunState } from "../../run/run-state.ts";
-import type { LogChunk, NewRun, RunDetail, RunFilter, Store } from "../../run/store.ts";
+import { type RunChanges, RunState } from "../../run/run-state.ts";
+import type { JobLine, LogChunk, NewRun, RunDetail, RunFilter, RunLine, Store } from "../../run/store.ts";
 import { applyCommand } from "../../run/transitions.ts";
 import type { Claim } from "../claimable.ts";
 import { packLog } from "../log-codec.ts";
@@ -80,6 +80,14 @@ export class SqliteStore implements Store {
 
   findRunDetails(filter: RunFilter): Promise<RunDetail[]> {
     return this.#db.read(() => runs.readDetails(this.#db, runs.findRuns(this.#db, this.#plans, filter)));
+  }
+
+  findRunLines(filter: RunFilter): Promise<RunLine[]> {
+    return this.#db.read(() => runs.findRunLines(this.#db, filter));
+  }
+
+  findJobLines(filter: RunFilter, of: { stage: string; job?: string }): Promise<JobLine[]> {
+    return this.#db.read(() => runs.findJobLines(this.#db, this.#plans, filter, of));
   }
 
   listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]> {
@@ -192,11 +200,8 @@ export class SqliteStore implements Store {
     const cached = this.#states.get(runId, found.version);
     if (cached !== undefined) return cached;
     const row = runs.readRunRow(this.#db, runId)!;
-    const state: RunState = {
-      run: runs.recordOf(this.#db, this.#plans, row),
-      jobs: readJobs(this.#db, runId),
-      attempts: readNewestAttempts(this.#db, runId),
-    };
+    const run = runs.recordOf(this.#db, this.#plans, row);
+    const state = new RunState(run, readJobs(this.#db, runId), readNewestAttempts(this.#db, runId));
     this.#states.put(row.version, state);
     return state;
   }
