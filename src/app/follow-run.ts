@@ -120,8 +120,7 @@ class RunReader {
 
 /** Terminal or waiting for a manual job, and no event has come since. */
 async function isOver(store: Store, runId: string, lastId: number): Promise<boolean> {
-  const detail = await store.readRun(runId);
-  if (detail !== undefined && !TERMINAL_RUN_STATUSES.has(detail.run.status) && detail.run.status !== "manual")
-    return false;
+  const run = await store.readRunRecord(runId);
+  if (run !== undefined && !TERMINAL_RUN_STATUSES.has(run.status) && run.status !== "manual") return false;
   return (await store.readEvents(runId, lastId, 1)).length === 0;
 }

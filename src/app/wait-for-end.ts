@@ -13,8 +13,8 @@ export async function waitForEnd(
 ): Promise<{ run: RunSummaryJson; isOver: boolean }> {
   const store = await app.store();
   await pollUntil(store, waitMs, signal, async () => {
-    const detail = await store.readRun(runId);
-    return detail === undefined || TERMINAL_RUN_STATUSES.has(detail.run.status);
+    const run = await store.readRunRecord(runId);
+    return run === undefined || TERMINAL_RUN_STATUSES.has(run.status);
   });
   const { run } = await readRun(app, runId);
   return { run: toRunSummaryJson(run, app.now()), isOver: TERMINAL_RUN_STATUSES.has(run.status) };

@@ -49,6 +49,8 @@ export interface RunStore {
    */
   createRun(run: NewRun): Promise<RunRecord>;
   readRun(runId: string): Promise<RunDetail | undefined>;
+  /** The run alone: for whoever asks often how it stands. */
+  readRunRecord(runId: string): Promise<RunRecord | undefined>;
   /** Newest first (by creation, then id), unless the filter says otherwise. */
   findRuns(filter: RunFilter): Promise<RunRecord[]>;
   /** With jobs, attempts and artifacts in few statements, newest first: for reports. */

@@ -175,10 +175,9 @@ export class Worker implements AsyncDisposable {
     const { scope, store } = this.#options;
     if (scope.kind === "queue") return false;
     for (const runId of scope.runIds) {
-      const detail = await store.readRun(runId);
-      if (detail === undefined) continue;
-      const { status } = detail.run;
-      if (!TERMINAL_RUN_STATUSES.has(status) && status !== "manual") return false;
+      const run = await store.readRunRecord(runId);
+      if (run === undefined || TERMINAL_RUN_STATUSES.has(run.status) || run.status === "manual") continue;
+      return false;
     }
     return true;
   }
@@ -295,12 +294,12 @@ export class Worker implements AsyncDisposable {
     const known = this.#runs.get(runId);
     if (known !== undefined) return known;
     const { store } = this.#options;
-    const detail = await this.#persist("read a run", () => store.readRun(runId), giveUp);
-    if (detail === undefined) return undefined;
-    this.#runs.set(runId, detail.run);
+    const run = await this.#persist("read a run", () => store.readRunRecord(runId), giveUp);
+    if (run === undefined) return undefined;
+    this.#runs.set(runId, run);
     const [oldest] = this.#runs.keys();
     if (this.#runs.size > KEPT_RUNS) this.#runs.delete(oldest!);
-    return detail.run;
+    return run;
   }
 
   #cleanUpLater(cleanUp: () => Promise<void>): void {
@@ -332,8 +331,8 @@ export class Worker implements AsyncDisposable {
   async #cancelRun(runId: string): Promise<void> {
     const mine = [...this.#active.values()].filter(({ lease }) => lease.runId === runId);
     if (mine.length === 0) return;
-    const detail = await this.#options.store.readRun(runId);
-    if (detail?.run.cancelRequestedAt == null) return;
+    const run = await this.#options.store.readRunRecord(runId);
+    if (run?.cancelRequestedAt == null) return;
     for (const active of mine) active.cancel();
   }
 

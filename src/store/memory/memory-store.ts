@@ -91,6 +91,10 @@ export class MemoryStore implements Store {
     return this.detailNow(runId);
   }
 
+  async readRunRecord(runId: string): Promise<RunRecord | undefined> {
+    return this.#runs.get(runId)?.state.run;
+  }
+
   /** The same without the promise. */
   detailNow(runId: string): RunDetail | undefined {
     const stored = this.#runs.get(runId);

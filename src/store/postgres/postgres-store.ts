@@ -86,6 +86,13 @@ export class PostgresStore implements Store {
     });
   }
 
+  readRunRecord(runId: string): Promise<RunRecord | undefined> {
+    return this.#view(async (session) => {
+      const row = await runs.readRunRow(session, runId);
+      return row && (await runs.toRecords(session, this.#plans, [row]))[0];
+    });
+  }
+
   findRuns(filter: RunFilter): Promise<RunRecord[]> {
     return this.#view((session) => runs.findRuns(session, this.#plans, filter));
   }

@@ -74,6 +74,13 @@ export class SqliteStore implements Store {
     });
   }
 
+  readRunRecord(runId: string): Promise<RunRecord | undefined> {
+    return this.#db.read(() => {
+      const row = runs.readRunRow(this.#db, runId);
+      return row && runs.recordOf(this.#db, this.#plans, row);
+    });
+  }
+
   findRuns(filter: RunFilter): Promise<RunRecord[]> {
     return this.#db.read(() => runs.findRuns(this.#db, this.#plans, filter));
   }
