@@ -1,3 +1,4 @@
+import type { PhaseSpan } from "./phases.ts";
 import type { Lease, Outcome, Owner } from "./records.ts";
 
 /** Everything that can happen to a run after its creation, but for claims and lease renewals (`QueueStore`). */
@@ -6,7 +7,8 @@ export type Command =
   | { type: "start"; lease: Lease; containerName: string }
   /** The worker has begun to stop it: running → canceling. */
   | { type: "begin_cancel"; lease: Lease }
-  | { type: "finish"; lease: Lease; outcome: Outcome }
+  /** `phases`: where its time went, up to now. */
+  | { type: "finish"; lease: Lease; outcome: Outcome; phases?: PhaseSpan[] }
   /** The lease has run out. */
   | { type: "reap"; lease: Lease }
   /**

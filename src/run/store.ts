@@ -1,4 +1,5 @@
 import type { Command, CommandResult } from "./command.ts";
+import type { RecordedPhases } from "./phases.ts";
 import type {
   ArtifactRecord,
   AttemptRecord,
@@ -64,6 +65,10 @@ export interface RunStore {
   execute(runId: string, command: Command): Promise<CommandResult | undefined>;
   /** Events of a run after `afterId`, oldest first, at most `limit`. */
   readEvents(runId: string, afterId: number, limit: number): Promise<RunEvent[]>;
+  /** Of a run and its attempts, in the order in which they were recorded. */
+  readPhases(runId: string): Promise<RecordedPhases[]>;
+  /** Besides those that come with a `finish`. Of a run that is gone nothing is kept. */
+  addPhases(phases: RecordedPhases): Promise<void>;
   /** Makes `owner` the driver of a local run (a detached one). */
   setOwner(runId: string, owner: Owner): Promise<void>;
   /** Deletes finished runs with everything of theirs. */

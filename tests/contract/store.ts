@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from "bun:test";
 import type { Store } from "../../src/run/store.ts";
 import { logContract } from "./store/logs.ts";
+import { phaseContract } from "./store/phases.ts";
 import { queueContract } from "./store/queue.ts";
 import { runContract } from "./store/runs.ts";
 import { transitionContract } from "./store/transitions.ts";
@@ -40,5 +41,6 @@ export function storeContract(name: string, open: () => Promise<StoreFixture>): 
     queueContract(under);
     logContract(under);
     watchContract(under);
+    phaseContract(under);
   });
 }

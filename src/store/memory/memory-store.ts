@@ -1,6 +1,7 @@
 import { planPriorities } from "../../plan/priorities.ts";
 import type { Command, CommandResult } from "../../run/command.ts";
 import { newAttempt, newJobs, newRunRecord } from "../../run/new-rows.ts";
+import { phasesOf, type RecordedPhases } from "../../run/phases.ts";
 import {
   type ArtifactRecord,
   type AttemptRecord,
@@ -39,6 +40,7 @@ interface StoredRun {
   attempts: Map<string, AttemptRecord[]>;
   artifacts: StoredArtifact[];
   events: RunEvent[];
+  phases: RecordedPhases[];
 }
 
 /** The store contract in this process's memory, for the orchestrator's own tests. `now` is the database's clock. */
@@ -81,7 +83,7 @@ export class MemoryStore implements Store {
     const run = newRunRecord(structuredClone(input), number, now);
     const jobs = newJobs(run, planPriorities(run.plan, this.#expected(run)), now);
     const state = new RunState(run, jobs, new Map());
-    const stored: StoredRun = { state, attempts: new Map(), artifacts: [], events: [] };
+    const stored: StoredRun = { state, attempts: new Map(), artifacts: [], events: [], phases: [] };
     this.#runs.set(run.id, stored);
     this.#write(stored, settleNewRun(state, now));
     return state.run;
@@ -146,12 +148,22 @@ export class MemoryStore implements Store {
     if (stored === undefined) return undefined;
     const { result, changes } = applyCommand(stored.state, command, this.#now());
     this.#write(stored, changes);
+    const phases = phasesOf(command, result);
+    if (phases !== undefined) stored.phases.push(phases);
     return result;
   }
 
   async readEvents(runId: string, afterId: number, limit: number): Promise<RunEvent[]> {
     const events = this.#runs.get(runId)?.events ?? [];
     return events.filter((event) => event.id > afterId).slice(0, limit);
+  }
+
+  async readPhases(runId: string): Promise<RecordedPhases[]> {
+    return this.#runs.get(runId)?.phases ?? [];
+  }
+
+  async addPhases(phases: RecordedPhases): Promise<void> {
+    this.#runs.get(phases.runId)?.phases.push(phases);
   }
 
   async setOwner(runId: string, owner: Owner): Promise<void> {

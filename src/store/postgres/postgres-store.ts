@@ -1,4 +1,5 @@
 import type { Command, CommandResult } from "../../run/command.ts";
+import { phasesOf, type RecordedPhases } from "../../run/phases.ts";
 import type { Lease, Owner, RunRecord } from "../../run/records.ts";
 import { type RunChanges, RunState } from "../../run/run-state.ts";
 import type { JobLine, LogChunk, NewRun, RunDetail, RunFilter, RunLine, Store } from "../../run/store.ts";
@@ -13,6 +14,7 @@ import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
 import * as leases from "./leases.ts";
 import { appendLog, readLog } from "./logs.ts";
 import { SCHEMA_VERSION } from "./migrate.ts";
+import { insertPhases, readPhases } from "./phases.ts";
 import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
 import * as lines from "./read-lines.ts";
 import * as runs from "./read-runs.ts";
@@ -131,6 +133,14 @@ export class PostgresStore implements Store {
     return this.#db.read((session) => runs.readEvents(session, runId, afterId, limit));
   }
 
+  readPhases(runId: string): Promise<RecordedPhases[]> {
+    return this.#db.read((session) => readPhases(session, runId));
+  }
+
+  async addPhases(phases: RecordedPhases): Promise<void> {
+    await this.#db.writeOne((session) => insertPhases(session, phases));
+  }
+
   async setOwner(runId: string, owner: Owner): Promise<void> {
     await this.#db.writeOne(
       (session) =>
@@ -227,9 +237,11 @@ export class PostgresStore implements Store {
     if (lease !== undefined) refreshLease(state, lease, leaseUntil);
     const { result, changes } = applyCommand(state, command, now);
     if (changesNothing(changes)) return { result, changes, version: undefined };
+    const phases = phasesOf(command, result);
     const [raised] = await Promise.all([
       leases.raiseVersion(session, runId),
       writeChanges(session, state, changes),
+      phases && insertPhases(session, phases),
     ]);
     return { result, changes, version: raised };
   }

@@ -5,11 +5,12 @@ import team from "./migrations/0003_team.sql" with { type: "text" };
 import registry from "./migrations/0004_registry.sql" with { type: "text" };
 import deliveries from "./migrations/0005_deliveries.sql" with { type: "text" };
 import identity from "./migrations/0006_identity.sql" with { type: "text" };
+import phases from "./migrations/0007_phases.sql" with { type: "text" };
 import priority from "./migrations/0008_priority.sql" with { type: "text" };
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
-const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry, deliveries, identity, priority];
+const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry, deliveries, identity, phases, priority];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 

@@ -1,4 +1,5 @@
 import type { Command, CommandResult } from "../../run/command.ts";
+import { phasesOf, type RecordedPhases } from "../../run/phases.ts";
 import { type Lease, type Owner, type RunRecord, TERMINAL_JOB_STATES } from "../../run/records.ts";
 import { type RunChanges, RunState } from "../../run/run-state.ts";
 import type { JobLine, LogChunk, NewRun, RunDetail, RunFilter, RunLine, Store } from "../../run/store.ts";
@@ -14,6 +15,7 @@ import { deleteRuns, referencedArtifacts } from "./delete-runs.ts";
 import * as leases from "./leases.ts";
 import { appendLog, readLog } from "./logs.ts";
 import { SCHEMA_VERSION } from "./migrate.ts";
+import { insertPhases, readPhases } from "./phases.ts";
 import * as runs from "./read-runs.ts";
 import { readJobs, readNewestAttempts, writeChanges } from "./run-rows.ts";
 import { NeedsFullDurability, type SqliteConnection } from "./sqlite-connection.ts";
@@ -116,6 +118,14 @@ export class SqliteStore implements Store {
     return this.#db.read(() => runs.readEvents(this.#db, runId, afterId, limit));
   }
 
+  readPhases(runId: string): Promise<RecordedPhases[]> {
+    return this.#db.read(() => readPhases(this.#db, runId));
+  }
+
+  async addPhases(phases: RecordedPhases): Promise<void> {
+    await this.#db.write("normal", () => insertPhases(this.#db, phases));
+  }
+
   async setOwner(runId: string, owner: Owner): Promise<void> {
     await this.#db.write("normal", () => {
       this.#db.run(
@@ -198,6 +208,8 @@ export class SqliteStore implements Store {
     if (changesNothing(changes)) return { result, changes, version: undefined };
     if (endsSomething(changes) && this.#db.durability !== "full") throw new NeedsFullDurability();
     writeChanges(this.#db, state, changes);
+    const phases = phasesOf(command, result);
+    if (phases !== undefined) insertPhases(this.#db, phases);
     return { result, changes, version: leases.raiseVersion(this.#db, runId) };
   }
 
