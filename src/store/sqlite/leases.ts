@@ -9,14 +9,17 @@ import type { SqliteConnection } from "./sqlite-connection.ts";
 
 type JobRow = Parameters<typeof jobRecord>[0];
 
-/** Of the run whose first claimable job is the first in queue order, the claimable job of the highest priority. */
+/**
+ * Of the run whose first claimable job is the first in queue order, the claimable job of the highest priority. Left to itself the
+ * planner would sort all waiting jobs of the scope's runs.
+ */
 export function findClaimable(db: SqliteConnection, scope: ClaimScope): JobRecord | undefined {
   const { ofRun, ofJob, values } = conditionOf(scope);
   const claimable = `jobs.state = 'pending' AND ${ofJob}`;
   const row = db.get<JobRow>(
     `SELECT ${JOB_COLUMNS} FROM jobs
      WHERE ${claimable} AND jobs.run_id = (
-       SELECT jobs.run_id FROM jobs CROSS JOIN runs ON runs.id = jobs.run_id
+       SELECT jobs.run_id FROM jobs INDEXED BY jobs_queue CROSS JOIN runs ON runs.id = jobs.run_id
        WHERE ${claimable} AND ${MAY_START} AND ${ofRun} ORDER BY ${QUEUE_ORDER} LIMIT 1)
      ORDER BY ${RUN_ORDER} LIMIT 1`,
     ...values,
