@@ -118,9 +118,7 @@ function withoutIgnored<T extends { file: string }>(files: T[], ignored: string[
 }
 
 async function readAll(tree: PipelineTree): Promise<PipelineFile[]> {
-  const files: PipelineFile[] = [];
-  for (const file of tree.pipelineFiles) files.push({ file, ...(await tree.read(file)) });
-  return files;
+  return Promise.all(tree.pipelineFiles.map(async (file) => ({ file, ...(await tree.read(file)) })));
 }
 
 /** Checks one file of this host, in a repository or not. */

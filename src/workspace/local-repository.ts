@@ -18,43 +18,38 @@ export interface LocalRepository {
 
 /** Finds the repository around `path`. Throws GIT_NOT_A_REPOSITORY, PERMISSION_DENIED, GIT_FAILED. */
 export async function findRepository(git: Git, path: string, signal: AbortSignal): Promise<LocalRepository> {
-  const start = await realDirectory(path);
-  const [facts, top] = await Promise.all([
-    git(
-      {
-        cwd: start,
-        args: [
-          "rev-parse",
-          "--path-format=absolute",
-          "--is-bare-repository",
-          "--show-object-format",
-          "--git-dir",
-          "--git-path",
-          "index",
-          "--git-path",
-          "objects",
-        ],
-      },
-      signal,
-    ),
-    git({ cwd: start, args: ["rev-parse", "--show-toplevel"], answers: [0, 128] }, signal),
-  ]);
-  const lines = records(facts.stdout, "\n").map((line) => Buffer.from(line, "latin1").toString("utf8"));
-  const [bare, objectFormat = "sha1", gitDirectory = start, index = "", objects = ""] = lines;
-  if (lines.length !== 5)
+  return findRepositoryAround(git, await realDirectory(path), signal);
+}
+
+const FACTS = ["--is-bare-repository", "--show-object-format", "--git-dir", "--git-path", "index"];
+
+/** The same for a `realDirectory`. */
+export async function findRepositoryAround(
+  git: Git,
+  start: string,
+  signal: AbortSignal,
+): Promise<LocalRepository> {
+  const args = ["rev-parse", "--path-format=absolute", ...FACTS, "--git-path", "objects", "--show-toplevel"];
+  const { status, stdout } = await git({ cwd: start, args, answers: [0, 128] }, signal);
+  const lines = records(stdout, "\n").map((line) => Buffer.from(line, "latin1").toString("utf8"));
+  // Without a working tree git ends with an error, after it has told the rest; without a repository at once.
+  if (lines.length < 5) await git({ cwd: start, args: ["rev-parse", "--git-dir"] }, signal);
+  if (lines.length !== (status === 0 ? 6 : 5))
     throw new CicdError("GIT_FAILED", "The path of the repository has a newline in it.");
-  if (top.status === 0) {
-    const topLevel = top.stdout.toString("utf8").replace(/\n$/, "");
+  const [bare, objectFormat, gitDirectory, index, objects, topLevel] = lines as Facts;
+  if (topLevel !== undefined) {
     refuseForeignTree(start, topLevel);
     return { topLevel, cwd: topLevel, index, objects, objectFormat };
   }
   if (bare !== "true")
     throw new CicdError(
       "GIT_NOT_A_REPOSITORY",
-      `${path} lies inside a git directory, not in a working tree.`,
+      `${start} lies inside a git directory, not in a working tree.`,
     );
   return { topLevel: null, cwd: gitDirectory, index, objects, objectFormat };
 }
+
+type Facts = [string, string, string, string, string, string | undefined];
 
 /** `core.worktree` of a repository that someone else wrote may name any directory of this host; only one around `start` counts. */
 function refuseForeignTree(start: string, topLevel: string): void {
@@ -69,7 +64,8 @@ function refuseForeignTree(start: string, topLevel: string): void {
     );
 }
 
-async function realDirectory(path: string): Promise<string> {
+/** Throws GIT_NOT_A_REPOSITORY where there is no directory, PERMISSION_DENIED. */
+export async function realDirectory(path: string): Promise<string> {
   try {
     const real = await realpath(path);
     if ((await stat(real)).isDirectory()) return real;

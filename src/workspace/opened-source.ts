@@ -13,6 +13,8 @@ export interface Opened {
   rootDir: string | null;
   warnings: string[];
   objects: TreeObjects;
+  /** The paths below a directory of the tree, sorted, where they are known without reading it. */
+  filesBelow?(directory: string): string[] | undefined;
 }
 
 const OBJECTS = new WeakMap<Source, TreeObjects>();
@@ -26,13 +28,13 @@ export function toSource(
   signal: AbortSignal,
 ): Source {
   const { source, rootDir, warnings, objects } = opened;
-  const reader = new TreeReader(git, state, objects);
+  const reader = new TreeReader(git, state, objects, signal, opened.filesBelow);
   const made: Source = {
     source,
     rootDir,
     warnings,
-    readFile: (path) => reader.readFile(path, signal),
-    listFiles: (prefix) => reader.listFiles(prefix, signal),
+    readFile: (path) => reader.readFile(path),
+    listFiles: (prefix) => reader.listFiles(prefix),
     async takeSnapshot(snapshotSignal) {
       await takeSnapshot(git, state, { objects, repoKey: source.repo.key }, snapshotSignal);
       await shared?.publish(objects, snapshotSignal);

@@ -82,6 +82,19 @@ export async function readCommit(
   revision: string,
   signal: AbortSignal,
 ): Promise<Commit | undefined> {
+  return (
+    (await describeCommit(git, place, `${revision}^{commit}`, [0, 128], signal)) ??
+    (await describeNamed(git, place, revision, signal))
+  );
+}
+
+/** Tells what is not there from what cannot be read. */
+async function describeNamed(
+  git: Git,
+  place: GitPlace,
+  revision: string,
+  signal: AbortSignal,
+): Promise<Commit | undefined> {
   const { status, stdout } = await git(
     {
       ...place,
@@ -92,17 +105,22 @@ export async function readCommit(
   );
   const hash = stdout.toString("latin1").trim();
   if (status !== 0 || !/^[0-9a-f]{40,64}$/.test(hash)) return undefined;
-  return describeCommit(git, place, hash, signal);
+  return describeCommit(git, place, hash, [0], signal);
 }
 
-async function describeCommit(git: Git, place: GitPlace, hash: string, signal: AbortSignal): Promise<Commit> {
-  const format = "--format=%H%x00%T%x00%B";
-  const { stdout } = await git(
-    { ...place, args: ["log", "-1", "--no-notes", "--encoding=UTF-8", format, hash] },
-    signal,
-  );
-  const [full = "", tree = "", message = ""] = stdout.toString("utf8").split("\0");
-  return { hash: full, tree, title: message.split("\n", 1)[0] ?? "" };
+/** Undefined where git ends with one of the `answers` but 0. */
+async function describeCommit(
+  git: Git,
+  place: GitPlace,
+  revision: string,
+  answers: readonly number[],
+  signal: AbortSignal,
+): Promise<Commit | undefined> {
+  const args = ["log", "-1", "--no-notes", "--encoding=UTF-8", "--format=%H%x00%T%x00%B"];
+  const call = { ...place, args: [...args, "--end-of-options", revision, "--"], answers };
+  const { status, stdout } = await git(call, signal);
+  const [hash = "", tree = "", message = ""] = stdout.toString("utf8").split("\0");
+  return status === 0 ? { hash, tree, title: message.split("\n", 1)[0] ?? "" } : undefined;
 }
 
 function notFound(message: string, hint?: string): CicdError {

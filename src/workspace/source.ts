@@ -3,9 +3,15 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { RunSource } from "../run/records.ts";
 import type { Source, SourceOpener, SourceRequest } from "../run/workspace.ts";
 import { fetchChangedFiles, fetchCommit } from "./clone-cache.ts";
+import { findFilterDrivers } from "./filter-drivers.ts";
 import type { Git } from "./git.ts";
 import { findIgnoredFiles } from "./ignored-files.ts";
-import { findRepository, type LocalRepository } from "./local-repository.ts";
+import {
+  findRepository,
+  findRepositoryAround,
+  type LocalRepository,
+  realDirectory,
+} from "./local-repository.ts";
 import { type Opened, toSource } from "./opened-source.ts";
 import { openRemote, type RemoteGuard, refuseLocalPath } from "./remote-access.ts";
 import { looksLikeUrl, parseRepositoryUrl } from "./repository-url.ts";
@@ -72,22 +78,45 @@ async function openRequest(
     throw new CicdError("USAGE", "A ref can be asked for of a URL only.", {
       hint: "Name a branch or commit.",
     });
-  const repository = await findRepository(git, request.repo, signal);
-  if (request.branch !== undefined || request.commit !== undefined || repository.topLevel === null)
-    return openLocalCommit(git, state, repository, request, signal);
-  return openWorkingTree(git, state, { ...repository, topLevel: repository.topLevel }, signal);
+  const start = await realDirectory(request.repo);
+  const isCommit = request.branch !== undefined || request.commit !== undefined;
+  const facts = isCommit ? undefined : askFacts(git, start, signal);
+  const repository = await findRepositoryAround(git, start, signal);
+  const { topLevel } = repository;
+  if (isCommit || topLevel === null) return openLocalCommit(git, state, repository, request, signal);
+  // Elsewhere than at the top another repository may be meant.
+  const own = facts !== undefined && topLevel === start ? facts : askFacts(git, topLevel, signal);
+  return openWorkingTree(git, state, { ...repository, topLevel }, own, signal);
+}
+
+/** What git tells in a directory without knowing more of the repository; a rejection is thrown where it is awaited. */
+interface Facts {
+  drivers: Promise<string[]>;
+  head: Promise<Commit | undefined>;
+}
+
+function askFacts(git: Git, cwd: string, signal: AbortSignal): Facts {
+  const facts = {
+    drivers: findFilterDrivers(git, cwd, signal),
+    head: readCommit(git, { cwd }, "HEAD", signal),
+  };
+  facts.drivers.catch(() => {});
+  facts.head.catch(() => {});
+  return facts;
 }
 
 async function openWorkingTree(
   git: Git,
   state: StateDirectory,
   repository: LocalRepository & { topLevel: string },
+  facts: Facts,
   signal: AbortSignal,
 ): Promise<Opened> {
   const own = await privateObjects(state, repository.topLevel);
-  const [{ tree, status, warnings }, head] = await Promise.all([
-    hashWorkingTree(git, state, repository, own, signal),
-    readCommit(git, { cwd: repository.cwd }, "HEAD", signal),
+  const drivers = await facts.drivers;
+  const [{ tree, status, warnings, filesBelow }, head] = await Promise.all([
+    hashWorkingTree(git, state, repository, own, drivers, signal),
+    facts.head,
   ]);
   const source = describe(repository, status.branch, head, {
     tree,
@@ -98,6 +127,7 @@ async function openWorkingTree(
     rootDir: repository.topLevel,
     warnings,
     objects: { tree, directories: [own, repository.objects] },
+    filesBelow,
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { lstat, mkdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno, ioError } from "./io-error.ts";
@@ -41,7 +42,7 @@ export async function openStateDirectory(root: string): Promise<StateDirectory> 
     temporary: join(root, "tmp"),
   };
   try {
-    for (const path of Object.values(state)) await mkdir(path, { recursive: true, mode: 0o700 });
+    for (const path of Object.values(state)) mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw ioError(error, `making the state directory ${root}`);
   }

@@ -1,7 +1,7 @@
 import { copyFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
-import { findFilterDrivers, withoutFilters } from "./filter-drivers.ts";
+import { withoutFilters } from "./filter-drivers.ts";
 import { findFilteredFiles, putRawFiles } from "./filtered-files.ts";
 import { type Git, type GitCall, records } from "./git.ts";
 import { hasErrno, ioError } from "./io-error.ts";
@@ -14,6 +14,8 @@ export interface HashedTree {
   tree: string;
   status: WorkingTreeStatus;
   warnings: string[];
+  /** The paths below a directory, sorted; undefined where something of it has changed, so that the tree must be read. */
+  filesBelow(directory: string): string[] | undefined;
 }
 
 /** So often is a tree looked at in which files come and go (an editor's swap files, a build) before that is an error. */
@@ -26,7 +28,8 @@ const MOVED =
 /**
  * The git tree of the working tree as it is: what git knows and what is new and not ignored, deletions honoured. Works
  * on a copy of the user's index and writes new objects to `objectDirectory`: nothing in the repository changes. Files may
- * come and go meanwhile: each is in the tree as it was found at some moment, or not at all.
+ * come and go meanwhile: each is in the tree as it was found at some moment, or not at all. No filter of `drivers`
+ * (`findFilterDrivers`) runs.
  */
 export async function hashWorkingTree(...call: Parameters<typeof hashOnce>): Promise<HashedTree> {
   for (let look = 1; ; look += 1) {
@@ -43,14 +46,12 @@ async function hashOnce(
   state: StateDirectory,
   repository: LocalRepository & { topLevel: string },
   objectDirectory: string,
+  drivers: readonly string[],
   signal: AbortSignal,
 ): Promise<HashedTree> {
   await using directory = await openTemporaryDirectory(state, "index");
   const index = join(directory.path, "index");
-  const [drivers] = await Promise.all([
-    findFilterDrivers(git, repository.topLevel, signal),
-    copyIndex(repository.index, index),
-  ]);
+  await copyIndex(repository.index, index);
   const environment = {
     ...objectEnvironment([objectDirectory, repository.objects]),
     GIT_INDEX_FILE: index,
@@ -60,22 +61,43 @@ async function hashOnce(
     git({ ...call, cwd: repository.topLevel, environment, settings }, signal).catch((error: unknown) => {
       throw damagedIndex(error, repository.index) ?? error;
     });
-  const [status, entries] = await Promise.all([readStatus(run), readIndex(run)]);
+  // Mostly nothing has changed; then the index is what the tree is made of.
+  const early = writeTree(run);
+  early.catch(() => {});
+  const [status, entries] = await Promise.all([readStatus(run), readIndex(run), early.catch(() => {})]);
+  const { changed, deleted, untracked } = status;
   const filtered = await findFilteredFiles(run, drivers, entries);
-  await updateIndex(run, status);
-  const touched = new Set([...status.changed, ...status.deleted]);
-  await putRawFiles(
-    run,
-    filtered.filter((path) => !touched.has(path)),
-    entries,
-  );
-  const { stdout } = await run({ args: ["write-tree", "--missing-ok"] });
+  const touched = new Set([...changed, ...deleted]);
+  const raw = filtered.filter((path) => !touched.has(path));
+  const isIndex = touched.size + untracked.length + raw.length === 0;
+  if (!isIndex) {
+    await updateIndex(run, status);
+    await putRawFiles(run, raw, entries);
+  }
   const submodules = [...entries.keys()].filter((path) => entries.get(path) === "160000");
   return {
-    tree: stdout.toString("latin1").trim(),
+    tree: await (isIndex ? early : writeTree(run)),
     status,
     warnings: [...submodules.map(submoduleWarning), ...status.nested.map(nestedWarning)],
+    filesBelow: (directory) => filesBelow(directory, entries, [...touched, ...untracked]),
   };
+}
+
+async function writeTree(run: RunGit): Promise<string> {
+  const { stdout } = await run({ args: ["write-tree", "--missing-ok"] });
+  return stdout.toString("latin1").trim();
+}
+
+function filesBelow(
+  directory: string,
+  entries: ReadonlyMap<string, string>,
+  touched: readonly string[],
+): string[] | undefined {
+  const start = Buffer.from(`${directory}/`, "utf8").toString("latin1");
+  const isConcerned = (path: string) => path.startsWith(start) || start.startsWith(`${path}/`);
+  if (touched.some(isConcerned)) return undefined;
+  const found = [...entries.keys()].filter((path) => path.startsWith(start));
+  return found.map(decode).sort();
 }
 
 export type RunGit = (call: Omit<GitCall, "cwd" | "environment" | "settings">) => ReturnType<Git>;

@@ -344,6 +344,74 @@ test("files are read from the tree that runs, links followed inside it only", as
   expect(await source.listFiles("gone")).toEqual([]);
 });
 
+test("files that are asked for at once are each what they are alone, however large one of them is", async () => {
+  const large = "x".repeat(9 * 1024 * 1024);
+  await makeRepository(repo, {
+    "a.yml": "a\n",
+    "big.yml": large,
+    "z.yml": "z",
+    "5 blob 5": "odd",
+    empty: "",
+  });
+  symlinkSync("gone", join(repo, "dangling"));
+  mkdirSync(join(repo, "dir"));
+  await writeFiles(repo, { "dir/f": "f" });
+  const source = await fixture.sources.open({ repo }, never);
+  const names = [
+    "a.yml",
+    "none",
+    "dir",
+    "dangling",
+    "empty",
+    "big.yml",
+    "5 blob 5",
+    "z.yml",
+    "a.yml/b",
+    "a.yml",
+  ];
+  const texts = await Promise.all(names.map((name) => source.readFile(name)));
+  expect(texts.map((text) => text?.slice(0, 9))).toEqual([
+    "a\n",
+    undefined,
+    undefined,
+    undefined,
+    "",
+    "xxxxxxxxx",
+    "odd",
+    "z",
+    undefined,
+    "a\n",
+  ]);
+  expect(texts[5]?.length).toBe(1024 * 1024 + 1);
+});
+
+test.each([
+  "nothing",
+  "a new file",
+  "a change",
+  "a deletion",
+  "a file instead of the directory",
+  "a promise to add one",
+] as const)("the files below a directory are those of the tree after %s", async (what) => {
+  await makeRepository(repo, { "p/b.yml": "b", "p/ü/a.yml": "a", "p.yml": "no", "q/c.yml": "c", top: "t" });
+  if (what === "a new file") await writeFiles(repo, { "p/new.yml": "n" });
+  if (what === "a change") await writeFiles(repo, { "p/b.yml": "changed" });
+  if (what === "a deletion") unlinkSync(join(repo, "p/b.yml"));
+  if (what === "a file instead of the directory") {
+    rmSync(join(repo, "p"), { recursive: true });
+    await writeFiles(repo, { p: "file" });
+  }
+  if (what === "a promise to add one") {
+    await writeFiles(repo, { "p/later.yml": "later" });
+    git(repo, "add", "-N", "p/later.yml");
+  }
+  const source = await fixture.sources.open({ repo }, never);
+  const all = (await source.listFiles("")).filter((path) => path.startsWith("p/"));
+  expect(await source.listFiles("p")).toEqual(all);
+  expect(await source.listFiles("p/")).toEqual(all);
+  expect(await source.listFiles("q")).toEqual(["q/c.yml"]);
+});
+
 test("a path with colons, quotes and blanks works", async () => {
   const path = join(fixture.root, 'a:b "c" d');
   await makeRepository(path, { a: "1" });
