@@ -4,15 +4,16 @@ import type { EpochMs } from "./records.ts";
 
 /**
  * What the time of an attempt goes to. `script`: from the start of its container to the exit. `record`: what is written to and read
- * from the store. `cleanup` comes after the outcome, beside other jobs.
+ * from the store. `cleanup` comes after the outcome, beside other jobs. `unrecorded`: what an earlier owner did.
  */
-export type AttemptPhase = StartPhase | "script" | "artifacts" | "record" | "cleanup";
+export type AttemptPhase = StartPhase | "script" | "artifacts" | "record" | "cleanup" | "unrecorded";
 
 /**
- * What a process does for a run while no job of it is at work. `startup`: until the command begins. `source`: opening the
- * repository, reading its files, planning. `cleanup`: removing what the last jobs left. `closing`: until the process ends.
+ * What a process does for a run besides its jobs. `startup`: until the command begins. `source`: opening the repository, reading
+ * its files, planning. `sweep`: removing what earlier processes left, as far as it is waited for. `record`: the same as of
+ * attempts. `cleanup`: removing what the last jobs left. `closing`: until the process ends.
  */
-export type RunPhase = "startup" | "source" | "snapshot" | "record" | "cleanup" | "closing";
+export type RunPhase = "startup" | "source" | "snapshot" | "sweep" | "record" | "cleanup" | "closing";
 
 /** Both ends by one clock, with fractions of milliseconds. */
 export interface PhaseSpan<P extends string = AttemptPhase | RunPhase> {

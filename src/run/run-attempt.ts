@@ -7,6 +7,7 @@ import { AttemptLog, LogLostError } from "./attempt-log.ts";
 import type { Command, CommandResult } from "./command.ts";
 import type { AttemptSpec, Execution, ExecutionResult, Executor } from "./executor.ts";
 import type { Persist } from "./persist.ts";
+import { type AttemptPhase, PhaseRecorder } from "./phases.ts";
 import type { ArtifactRecord, AttemptRecord, Lease, Outcome, RunRecord } from "./records.ts";
 import type { RunDetail, Store } from "./store.ts";
 import { isGivenUp, Storing } from "./storing.ts";
@@ -57,6 +58,7 @@ export async function runAttempt(
   const planned = plannedOf(run, lease);
   const name = attemptName(run, lease, planned);
   using storing = new Storing(signals);
+  const phases = new PhaseRecorder<AttemptPhase>(isAdopted ? "unrecorded" : "record");
   const execute = (command: Command) =>
     persist("record an attempt", () => store.execute(run.id, command), storing.giveUp);
   const started = await execute({ type: "start", lease, containerName: name });
@@ -69,7 +71,7 @@ export async function runAttempt(
   const log = await AttemptLog.open(store, lease, startLine(context, planned, name), limits, (act) =>
     persist("store a log", act, storing.giveUp),
   );
-  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, jobsToCome, storing };
+  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, jobsToCome, storing, phases };
   let execution: Execution | undefined;
   const cleanUp = async () => execution?.[Symbol.asyncDispose]();
   const givenUp = () => ({ end: storing.end, cleanUp: storing.end.kind === "left" ? nothing : cleanUp });
@@ -79,8 +81,9 @@ export async function runAttempt(
     });
     if (storing.isOver) return givenUp();
     const written = await log.close();
-    const answer = await execute({ type: "finish", lease, outcome: { ...outcome, ...written } });
-    return { end: endOf(answer, outcome), cleanUp };
+    const ended = { ...outcome, ...written };
+    const answer = await execute({ type: "finish", lease, outcome: ended, phases: phases.spans() });
+    return { end: endOf(answer, outcome), cleanUp: () => cleanUpMeasured(store, lease, cleanUp) };
   } catch (error) {
     if (storing.giveUp.aborted) return givenUp();
     await cleanUp();
@@ -99,6 +102,18 @@ interface Attempt {
   isAdopted: boolean;
   jobsToCome: number;
   storing: Storing;
+  phases: PhaseRecorder;
+}
+
+/** That its duration could not be recorded fails nothing. */
+async function cleanUpMeasured(store: Store, lease: Lease, cleanUp: () => Promise<void>): Promise<void> {
+  const { runId, jobId, attempt } = lease;
+  const phases = new PhaseRecorder("cleanup");
+  try {
+    await cleanUp();
+  } finally {
+    await store.addPhases({ runId, jobId, attempt, spans: phases.spans() }).catch(() => {});
+  }
 }
 
 /** Starts, follows and collects. What the machine does wrong becomes an outcome here. */
@@ -108,7 +123,7 @@ async function carryOut(
   { stop: signal, kill }: AttemptSignals,
   onBegun: (execution: Execution) => void,
 ): Promise<Outcome> {
-  const { log, storing } = attempt;
+  const { log, storing, phases } = attempt;
   const onAbort = () => {
     if (!isGivenUp(signal)) void markCanceling(context, attempt.lease);
   };
@@ -116,17 +131,22 @@ async function carryOut(
   try {
     const spec = await attemptSpec(context, attempt);
     const execution = await context.executor.start(spec, signal);
+    phases.enter("script");
     onBegun(execution);
     storing.follow(execution.result);
+    const onExit = () => phases.enter("record");
+    execution.result.then(onExit, onExit);
     if (kill.aborted) execution.kill();
     kill.addEventListener("abort", () => execution.kill(), { once: true });
     await pump(execution.logs, log, storing);
     const result = await execution.result;
     const mayCollect = result.status === "canceled" ? kill : AbortSignal.any([storing.stopped, kill]);
     const wanted = spec.job.artifacts;
-    const collected = await collectArtifacts(context, wanted, log, execution, result, mayCollect);
+    const collected = await collectArtifacts(context, wanted, attempt, execution, result, mayCollect);
+    phases.enter("record");
     return { ...result, ...collected, ...EMPTY_LOG };
   } catch (error) {
+    phases.enter("record");
     if (isGivenUp(signal)) storing.abandon();
     if (error instanceof LogLostError || isStoreFailure(error) || storing.isOver) throw error;
     return await machineFailure(log, { stop: signal, kill }, error);
@@ -191,6 +211,7 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     trigger: run.trigger,
     executor: context.executor.kind,
   });
+  if (!attempt.isAdopted) attempt.phases.enter("workspace");
   return {
     name,
     labels: { instance: context.instance, run: run.id, job: lease.jobId, attempt: lease.attempt },
@@ -204,7 +225,7 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     isUnderWay: log.hasEarlierOutput,
     jobsToCome: attempt.jobsToCome,
     onProgress: (line) => void log.note(line).catch(() => {}),
-    onPhase: () => {},
+    onPhase: (phase) => attempt.phases.enter(phase),
   };
 }
 
@@ -266,12 +287,13 @@ async function orMissing(run: RunRecord, what: string, path: Promise<LayerPath>)
 async function collectArtifacts(
   context: AttemptContext,
   wanted: Artifacts | null,
-  log: AttemptLog,
+  { log, phases }: Attempt,
   execution: Execution,
   result: ExecutionResult,
   signal: AbortSignal,
 ): Promise<{ artifactLayer: string | null; artifacts: ArtifactRecord[] }> {
   if (wanted === null || !isCollected(wanted, result)) return NO_ARTIFACTS;
+  phases.enter("artifacts");
   await using sink = await context.layers.openSink();
   const { unmatched } = await execution.collect(
     { paths: wanted.paths, exclude: wanted.exclude },

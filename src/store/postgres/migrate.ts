@@ -10,7 +10,16 @@ import priority from "./migrations/0008_priority.sql" with { type: "text" };
 import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
-const MIGRATIONS: readonly string[] = [initial, busyTime, team, registry, deliveries, identity, phases, priority];
+const MIGRATIONS: readonly string[] = [
+  initial,
+  busyTime,
+  team,
+  registry,
+  deliveries,
+  identity,
+  phases,
+  priority,
+];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
