@@ -16,17 +16,13 @@ export function settle(draft: Draft): void {
 }
 
 function carryOut(draft: Draft, job: JobRecord, decision: Decision): void {
-  switch (decision) {
-    case "enqueue":
-      return enqueue(draft, job, {});
-    case "ask": {
-      const allowed = plannedOf(draft, job).allowFailure === true;
-      return draft.emit("job.manual", move(draft, job, "manual", { allowed }));
-    }
-    case "skip": {
-      const skipped = move(draft, job, "skipped", { finishedAt: draft.now });
-      return draft.emit("job.finished", skipped, { status: "skipped" });
-    }
+  if (decision === "enqueue") enqueue(draft, job, {});
+  else if (decision === "ask") {
+    const allowed = plannedOf(draft, job).allowFailure === true;
+    draft.emit("job.manual", move(draft, job, "manual", { allowed }));
+  } else {
+    const skipped = move(draft, job, "skipped", { finishedAt: draft.now });
+    draft.emit("job.finished", skipped, { status: "skipped" });
   }
 }
 

@@ -57,11 +57,11 @@ export function newRun(id: string, plan: Plan, change: Partial<NewRun> = {}): Ne
   };
 }
 
-/** One to six jobs in one to three stages, with every kind of edge, condition and policy. */
-export function randomPlan(random: Random): Plan {
-  const stageCount = 1 + random.below(3);
+/** One to six jobs in one to three stages, unless more are asked for, with every kind of edge, condition and policy. */
+export function randomPlan(random: Random, most = { jobs: 6, stages: 3 }): Plan {
+  const stageCount = 1 + random.below(most.stages);
   const jobs: PlannedJob[] = [];
-  const count = 1 + random.below(6);
+  const count = 1 + random.below(most.jobs);
   for (let index = 0; index < count; index += 1) {
     const stageIndex = Math.min(stageCount - 1, Math.floor((index * stageCount) / count));
     const earlier = jobs.map(({ name }) => name);

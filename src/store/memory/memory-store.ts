@@ -29,7 +29,8 @@ import type {
 } from "../../run/store.ts";
 import { applyCommand, assignedEvent, settleNewRun } from "../../run/transitions.ts";
 
-import { countedRuns, expectedDurations } from "../expected-durations.ts";
+import { durationsOf } from "./durations.ts";
+import { findClaimable } from "./find-claimable.ts";
 import { isDirty, positionsOf } from "../lines.ts";
 
 type StoredArtifact = ArtifactRecord & { jobId: string; attempt: number };
@@ -81,7 +82,7 @@ export class MemoryStore implements Store {
     const number = (this.#numbers.get(counter) ?? 0) + 1;
     this.#numbers.set(counter, number);
     const run = newRunRecord(structuredClone(input), number, now);
-    const jobs = newJobs(run, planPriorities(run.plan, this.#expected(run)), now);
+    const jobs = newJobs(run, planPriorities(run.plan, durationsOf(this.#find({ repoKey: run.source.repo.key, pipeline: run.pipeline }))), now);
     const state = new RunState(run, jobs, new Map());
     const stored: StoredRun = { state, attempts: new Map(), artifacts: [], events: [], phases: [] };
     this.#runs.set(run.id, stored);
@@ -219,22 +220,6 @@ export class MemoryStore implements Store {
     return lease;
   }
 
-  /** By job name, of the newest runs of the same pipeline. */
-  #expected({ source, pipeline }: RunRecord): Map<string, number> {
-    const newest = countedRuns(
-      this.#find({ repoKey: source.repo.key, pipeline }),
-      ({ state }) => state.run.status,
-    );
-    const rows = newest.flatMap(({ state }) =>
-      state.jobs.flatMap(({ name, state: of, startedAt, finishedAt }) =>
-        of === "success" && startedAt !== null && finishedAt !== null
-          ? [{ name, ms: finishedAt - startedAt }]
-          : [],
-      ),
-    );
-    return expectedDurations(rows);
-  }
-
   async renewLeases(leases: Lease[], leaseMs: number): Promise<LeaseState[]> {
     const now = this.#now();
     return leases.map((lease) => {
@@ -291,20 +276,13 @@ export class MemoryStore implements Store {
     this.#listeners.clear();
   }
 
-  /** Of the run whose first waiting job is the first in queue order, the waiting job of the highest priority. */
   #claimable(scope: ClaimScope): { stored: StoredRun; job: JobRecord } | undefined {
-    let best: { stored: StoredRun; waiting: JobRecord[]; first: JobRecord } | undefined;
-    for (const stored of this.#runs.values()) {
-      const { run, jobs } = stored.state;
-      if (run.cancelRequestedAt !== null || run.stopRequestedAt !== null || this.#hasToWait(run)) continue;
-      const waiting = jobs.filter((job) => job.state === "pending" && isInScope(scope, run, job));
-      const [first] = waiting.sort(queueOrder);
-      if (first === undefined) continue;
-      if (best === undefined || queueOrder(first, best.first) < 0) best = { stored, waiting, first };
-    }
-    if (best === undefined) return undefined;
-    const [job] = best.waiting.sort((a, b) => b.priority - a.priority || queueOrder(a, b));
-    return { stored: best.stored, job: job! };
+    const states = [...this.#runs.values()].map(({ state }) => state);
+    const job = findClaimable(
+      states.filter(({ run }) => !this.#hasToWait(run)),
+      scope,
+    );
+    return job && { stored: this.#runs.get(job.runId)!, job };
   }
 
   #hasToWait(run: RunRecord): boolean {
@@ -390,24 +368,8 @@ function isSameDelivery(run: RunRecord, input: NewRun): boolean {
   );
 }
 
-function isInScope(scope: ClaimScope, run: RunRecord, job: JobRecord): boolean {
-  if (scope.kind === "runs") return scope.runIds.includes(run.id);
-  const { tags } = run.plan.jobs[job.index]!;
-  return (
-    run.mode === "queue" &&
-    scope.executors.includes(run.executor) &&
-    tags.every((tag) => scope.labels.includes(tag))
-  );
-}
-
 function pick<T, K extends keyof T>(record: T, keys: K[]): Pick<T, K> {
   return Object.fromEntries(keys.map((key) => [key, record[key]])) as Pick<T, K>;
-}
-
-function queueOrder(a: JobRecord, b: JobRecord): number {
-  if (a.queuedAt !== b.queuedAt) return (a.queuedAt ?? 0) - (b.queuedAt ?? 0);
-  if (a.runId !== b.runId) return a.runId < b.runId ? -1 : 1;
-  return a.index - b.index;
 }
 
 function byCreation(a: Pick<RunRecord, "createdAt" | "id">, b: Pick<RunRecord, "createdAt" | "id">): number {
