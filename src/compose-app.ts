@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { App, ExecutorKind } from "./app/app.ts";
+import { ProcessPhases } from "./app/process-phases.ts";
 import { composeUpkeep, dockerConnection } from "./compose-upkeep.ts";
 import { composeWorkspace } from "./compose-workspace.ts";
 import type { Config } from "./config/config.ts";
@@ -22,6 +23,8 @@ type Variables = Record<string, string | undefined>;
  */
 export function composeApp(config: Config, variables: Variables, purpose: "person" | "serve"): App {
   const parts = new Parts();
+  const stores = new Parts();
+  const phases = new ProcessPhases(performance.now());
   const identity = once(() => {
     makeStateDir(config.stateDir);
     const instance = instanceOf(config.stateDir, config.database);
@@ -38,7 +41,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
     docker: once(() => parts.keep(openExecutor("docker"))),
     shell: once(() => parts.keep(openExecutor("shell"))),
   };
-  const store = once(() => parts.keep(openStore(config)));
+  const store = once(() => stores.keep(openStore(config)));
   return {
     store,
     registry: store,
@@ -46,6 +49,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
     executor: (kind) => executors[kind](),
     files: localFiles,
     upkeep: composeUpkeep(config, { git, state, shared, instance: () => identity().instance }),
+    phases,
     get identity() {
       return identity();
     },
@@ -54,7 +58,11 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
     newId,
     isOwnerAlive: (owner) => isOwnerAlive(owner, identity().owner),
     lockWorker: (name) => lockWorker(config.stateDir, name),
-    [Symbol.asyncDispose]: () => parts[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await using _last = stores;
+      await parts[Symbol.asyncDispose]();
+      await phases.write(store);
+    },
   };
 }
 

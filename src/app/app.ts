@@ -3,6 +3,7 @@ import type { EpochMs, Owner } from "../run/records.ts";
 import type { Registry } from "../run/registry.ts";
 import type { Store } from "../run/store.ts";
 import type { ArtifactReader, LayerStore, SourceOpener, TreeTransfer } from "../run/workspace.ts";
+import type { ProcessPhases } from "./process-phases.ts";
 import type { Upkeep } from "./upkeep.ts";
 
 export type ExecutorKind = "docker" | "shell";
@@ -21,6 +22,8 @@ export interface App extends AsyncDisposable {
   executor(kind: ExecutorKind): Promise<Executor>;
   files: Files;
   upkeep: Upkeep;
+  /** Recorded when the app is disposed of. */
+  phases: ProcessPhases;
   identity: Identity;
   /** Tells the user something that does not end the command: one sentence. */
   warn(text: string): void;

@@ -27,7 +27,13 @@ export async function driveRuns(
   signal.addEventListener("abort", cancelAll, { once: true });
   if (signal.aborted) await cancelRuns(store, runIds);
   try {
-    for (const runId of runIds) await driveRun(app, store, runId, options);
+    for (const [index, runId] of runIds.entries()) {
+      app.phases.follow(runId);
+      app.phases.enter("record");
+      await driveRun(app, store, runId, options);
+      if (index < runIds.length - 1) app.phases.leave(runId);
+    }
+    app.phases.enter("closing");
   } finally {
     signal.removeEventListener("abort", cancelAll);
   }
@@ -53,6 +59,7 @@ async function driveRun(app: App, store: Store, runId: string, options: DriveOpt
   options.kill.addEventListener("abort", onKill, { once: true });
   try {
     await worker.run(new AbortController().signal);
+    app.phases.enter("cleanup");
   } finally {
     options.kill.removeEventListener("abort", onKill);
   }

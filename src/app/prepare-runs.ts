@@ -20,13 +20,18 @@ export async function prepareRuns(
   signal: AbortSignal,
   ready: Promise<unknown> = Promise.resolve(),
 ): Promise<PreparedRuns> {
+  const { phases } = app;
+  phases.enter("source");
   const { source, files } = await loadPipelines(app, request, signal);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   if (source === null) throw new CicdError("GIT_NOT_A_REPOSITORY", "a run needs a repository");
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
   const plans = planFiles(taken.files, request);
+  phases.enter("snapshot");
   await source.takeSnapshot(signal);
+  phases.enter("sweep");
   await ready;
+  phases.enter("record");
   const store = await app.store();
   signal.throwIfAborted();
   const runs: RunRecord[] = [];
@@ -47,6 +52,7 @@ export async function prepareRuns(
       }),
     );
   }
+  for (const { id } of runs) phases.follow(id);
   const warnings = taken.note === undefined ? source.warnings : [...source.warnings, taken.note];
   return { kind: "prepared", runs, source, warnings };
 }

@@ -51,6 +51,7 @@ export class PhaseRecorder<P extends string = AttemptPhase> {
   #phase: P;
   #since: EpochMs;
 
+  /** `since` when it is in the first one. */
   constructor(first: P, now: () => EpochMs = steadyClock(), since: EpochMs = now()) {
     this.#now = now;
     this.#phase = first;

@@ -1,4 +1,5 @@
 import type { App } from "../../src/app/app.ts";
+import { ProcessPhases } from "../../src/app/process-phases.ts";
 import type { CollectedGarbage, KeptArtifacts } from "../../src/app/upkeep.ts";
 import { localFiles } from "../../src/config/local-files.ts";
 import { CicdError } from "../../src/errors/cicd-error.ts";
@@ -72,6 +73,7 @@ export class AppFixture {
         return { ...NOTHING, layers: layerNames.length, layerNames };
       },
     },
+    phases: new ProcessPhases(0, () => this.now),
     identity: { instance: "test", owner: OWNER },
     warn: (text) => {
       throw new Error(text);
