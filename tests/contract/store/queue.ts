@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Lease } from "../../../src/run/records.ts";
 import { runStatus } from "../../../src/run/status.ts";
+import type { ClaimScope } from "../../../src/run/store.ts";
 import { eventually } from "../../support/eventually.ts";
 import { newRun, plannedJob, planOf } from "../../support/plans.ts";
 import type { StoreUnderTest } from "../store.ts";
@@ -13,6 +14,7 @@ import {
   finish,
   job,
   ONE_JOB,
+  QUEUE,
   SUCCESS,
   started,
   THREE_JOBS,
@@ -110,6 +112,65 @@ export function queueContract(under: StoreUnderTest): void {
       });
       made.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
       for (const { id } of made) expect((await claimed(store)).runId).toBe(id);
+    });
+
+    test("go to the job on the longest path first: of equal jobs the one that most depends on", async () => {
+      const { store, another } = under;
+      const plan = planOf([
+        plannedJob("alone", { needs: [] }),
+        plannedJob("tagged", { needs: [], tags: ["gpu"] }),
+        plannedJob("head", { needs: [] }),
+        plannedJob("middle", { needs: ["head", "tagged"] }),
+        plannedJob("tail", { needs: ["middle"] }),
+      ]);
+      await store.createRun(newRun("a", plan));
+      expect((await detail(another, "a")).jobs.map(({ priority }) => priority)).toEqual([1, 3, 3, 2, 1]);
+      expect((await claimed(another)).jobId).toBe("a-2");
+      expect((await claimed(store)).jobId).toBe("a-0");
+      expect((await claimed(store, { scope: { ...QUEUE, labels: ["gpu"] } as ClaimScope })).jobId).toBe(
+        "a-1",
+      );
+    });
+
+    test("go by what the jobs took in earlier runs of the pipeline, also after a retry", async () => {
+      const { store, another } = under;
+      const plan = planOf([plannedJob("quick"), plannedJob("slow"), plannedJob("broken")]);
+      await store.createRun(newRun("a", plan));
+      const [quick, slow, broken] = [await started(store), await started(store), await started(store)];
+      await finish(store, quick);
+      await finish(store, broken, FAILURE);
+      const before = Date.now();
+      await eventually(() => Date.now() > before + 60);
+      await finish(store, slow);
+      await store.createRun(newRun("other", { ...plan, pipeline: "other" }));
+      expect((await claimed(another)).jobId).toBe("other-0");
+      expect((await job(store, "other", "slow")).priority).toBe(1);
+      await store.execute("other", { type: "request_cancel", actor: "me" });
+      await store.createRun(newRun("b", plan));
+      const next = await started(another);
+      expect(next.jobId).toBe("b-1");
+      const { priority } = await job(store, "b", "slow");
+      expect(priority).toBeGreaterThanOrEqual(60);
+      const known = [(await job(store, "b", "quick")).priority, priority].sort((x, y) => x - y);
+      expect((await job(another, "b", "broken")).priority).toBe(known[0]!);
+      await finish(another, next, FAILURE);
+      await store.execute("b", { type: "retry", jobs: ["slow"], actor: "me", owner: null });
+      expect(await job(store, "b", "slow")).toMatchObject({ state: "pending", priority });
+      expect((await claimed(store)).jobId).toBe("b-1");
+    });
+
+    test("leave runs in the order in which they wait, however long the paths of the later are", async () => {
+      const { store, another } = under;
+      const first = await store.createRun(newRun("a", planOf([plannedJob("x"), plannedJob("y")])));
+      await eventually(() => Date.now() > first.createdAt + 5);
+      const chain = planOf([
+        plannedJob("one", { needs: [] }),
+        plannedJob("two", { needs: ["one"] }),
+        plannedJob("three", { needs: ["two"] }),
+      ]);
+      await store.createRun(newRun("0", chain));
+      const order = [await claimed(store), await claimed(another), await claimed(store)];
+      expect(order.map(({ jobId }) => jobId)).toEqual(["a-0", "a-1", "0-0"]);
     });
 
     test("never give one job to two: 500 jobs, 16 claimers, two connections", async () => {
