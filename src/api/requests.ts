@@ -174,7 +174,7 @@ export const REPORT_QUERY = v.strictObject({
   job: v.exactOptional(NAME),
   /** Only the newest so many runs, in the forms over all runs. */
   limit: v.exactOptional(countParameter(100_000)),
-  /** The list of runs without their stages and jobs. */
+  /** In the forms over all runs only what a table shows of each. */
   summariesOnly: v.exactOptional(FLAG_PARAMETER),
 });
 

@@ -4,7 +4,16 @@ import type { EndedRun } from "../app/cancel-runs.ts";
 import type { CheckedFile } from "../app/check-pipelines.ts";
 import type { DryRunJson } from "../app/dry-run.ts";
 import type { ReopenedRun } from "../app/retry-run.ts";
-import type { ArtifactJson, JobJson, RunJson, RunSummaryJson, StageJson } from "../app/shapes.ts";
+import type {
+  ArtifactJson,
+  JobJson,
+  JobLineJson,
+  RunJson,
+  RunLineJson,
+  RunSummaryJson,
+  StageJson,
+  StageLineJson,
+} from "../app/shapes.ts";
 import { DIAGNOSTIC_CODES, type DiagnosticCode } from "../pipeline/diagnostic.ts";
 import { COUNT, SHA256, TIME } from "./scalars.ts";
 
@@ -64,6 +73,8 @@ export const JOB = v.object({
   ...SPAN,
 });
 
+const JOB_LINE = v.omit(JOB, ["artifacts"]);
+
 export const STAGE = v.object({
   name: v.string(),
   status: STATUS,
@@ -71,6 +82,8 @@ export const STAGE = v.object({
   jobs: v.array(JOB),
   ...SPAN,
 });
+
+const STAGE_LINE = v.object({ ...v.omit(STAGE, ["jobs"]).entries, jobCount: COUNT });
 
 export const RUN_SUMMARY = v.object({
   id: v.string(),
@@ -96,6 +109,17 @@ export const RUN = v.object({
   awaits: v.array(v.string()),
   stages: v.array(STAGE),
 });
+
+const RUN_LINE = v.pick(RUN_SUMMARY, [
+  "number",
+  "branch",
+  "commit",
+  "dirty",
+  "status",
+  "warnings",
+  "createdAt",
+  "durationMs",
+]);
 
 export const ENDED_RUN = v.object({
   run: RUN_SUMMARY,
@@ -169,14 +193,19 @@ export const CHECKED_FILE = v.object({
   ),
 });
 
-/** The seven forms of `report --json`. */
+const OF_RUN = { run: COUNT };
+
+/** The seven forms of `report --json`, those over all runs also as lines. */
 export const REPORT = v.union([
   v.object({ pipelines: v.array(v.object({ name: v.string(), runs: COUNT, lastRun: RUN })) }),
-  v.object({ runs: v.array(v.union([RUN, RUN_SUMMARY])) }),
+  v.object({ runs: v.array(RUN) }),
+  v.object({ runs: v.array(RUN_LINE) }),
   v.object({ run: RUN }),
-  v.object({ stages: v.array(v.object({ run: COUNT, ...STAGE.entries })) }),
+  v.object({ stages: v.array(v.object({ ...OF_RUN, ...STAGE.entries })) }),
+  v.object({ stages: v.array(v.object({ ...OF_RUN, ...STAGE_LINE.entries })) }),
   v.object({ stage: STAGE }),
-  v.object({ jobs: v.array(v.object({ run: COUNT, ...JOB.entries })) }),
+  v.object({ jobs: v.array(v.object({ ...OF_RUN, ...JOB.entries })) }),
+  v.object({ jobs: v.array(v.object({ ...OF_RUN, ...JOB_LINE.entries })) }),
   v.object({ job: JOB }),
 ]);
 
@@ -190,9 +219,12 @@ export const SHAPES_AGREE: [
   Same<Out<typeof STAGE>, StageJson>,
   Same<Out<typeof RUN_SUMMARY>, RunSummaryJson>,
   Same<Out<typeof RUN>, RunJson>,
+  Same<Out<typeof RUN_LINE>, RunLineJson>,
+  Same<Out<typeof STAGE_LINE>, StageLineJson>,
+  Same<Out<typeof JOB_LINE>, JobLineJson>,
   Same<Out<typeof ENDED_RUN>, EndedRun>,
   Same<Out<typeof REOPENED_RUN>, ReopenedRun>,
   Same<Out<typeof LISTED_ARTIFACT>, ListedArtifact>,
   Same<Out<typeof DRY_RUN>, DryRunJson>,
   Same<Out<typeof CHECKED_FILE>, CheckedFile>,
-] = [true, true, true, true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true];

@@ -3,13 +3,15 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 import { explainNoRun, notFound } from "./find-run.ts";
+import { reportLines } from "./report-lines.ts";
 import {
   type JobJson,
+  type JobLineJson,
   type RunJson,
-  type RunSummaryJson,
+  type RunLineJson,
   type StageJson,
+  type StageLineJson,
   toRunJsons,
-  toRunSummaryJson,
 } from "./shapes.ts";
 
 /** The seven questions a report answers. */
@@ -30,18 +32,21 @@ export interface ReportQuery {
   job?: string;
   /** Only the newest so many runs, in the forms over all runs. */
   limit?: number;
-  /** The list of runs without their stages and jobs: a fraction of the reading where there are thousands. */
+  /** In the forms over all runs only what a table shows of each: a fraction of the reading where there are thousands. */
   summariesOnly?: boolean;
 }
 
 /** The answers, in the shapes of `report --json`. */
 export type Report =
   | { pipelines: { name: string; runs: number; lastRun: RunJson }[] }
-  | { runs: (RunJson | RunSummaryJson)[] }
+  | { runs: RunJson[] }
+  | { runs: RunLineJson[] }
   | { run: RunJson }
   | { stages: ({ run: number } & StageJson)[] }
+  | { stages: ({ run: number } & StageLineJson)[] }
   | { stage: StageJson }
   | { jobs: ({ run: number } & JobJson)[] }
+  | { jobs: ({ run: number } & JobLineJson)[] }
   | { job: JobJson };
 
 export const REPORT_FORMS = [
@@ -88,7 +93,8 @@ export async function report(app: App, repoKey: string, request: ReportQuery): P
   const limit = request.limit === undefined ? {} : { limit: request.limit };
   const number = "number" in form ? { number: form.number } : limit;
   const wanted = { ...filter, pipeline: form.pipeline, ...number };
-  if (form.kind === "runs" && request.summariesOnly === true) return reportSummaries(app, store, wanted);
+  const lines = request.summariesOnly === true ? await reportLines(app, form, wanted) : undefined;
+  if (lines !== undefined) return lines;
   const runs = await toRunJsons(app, await store.findRunDetails(wanted));
   const [first] = runs;
   if (first === undefined) throw await explainNoRun(store, wanted);
@@ -112,12 +118,6 @@ export async function report(app: App, repoKey: string, request: ReportQuery): P
     default:
       return assertNever(form);
   }
-}
-
-async function reportSummaries(app: App, store: Store, wanted: RunFilter): Promise<Report> {
-  const runs = (await store.findRuns(wanted)).map((run) => toRunSummaryJson(run, app.now()));
-  if (runs.length === 0) throw await explainNoRun(store, wanted);
-  return { runs };
 }
 
 /** One statement per pipeline for its last run, however many runs there are. */

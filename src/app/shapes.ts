@@ -1,3 +1,4 @@
+import type { PlannedJob } from "../plan/plan.ts";
 import {
   type EpochMs,
   type FailureReason,
@@ -10,7 +11,7 @@ import {
 } from "../run/records.ts";
 import type { WorkerRecord } from "../run/registry.ts";
 import { hasWarnings, stageStatus } from "../run/status.ts";
-import type { RunDetail } from "../run/store.ts";
+import type { JobLine, RunDetail, RunLine } from "../run/store.ts";
 import type { App } from "./app.ts";
 import { isExpired } from "./expiry.ts";
 import { findQueueWorkers, whyWaiting } from "./queue-workers.ts";
@@ -70,6 +71,20 @@ export interface JobJson extends Span {
   /** Of the newest attempt, until they expire. */
   artifacts: ArtifactJson[];
 }
+
+/** What a list shows of each of many runs. */
+export type RunLineJson = Pick<
+  RunSummaryJson,
+  "number" | "branch" | "commit" | "dirty" | "status" | "warnings" | "createdAt" | "durationMs"
+>;
+
+/** A stage in a list over many runs. */
+export interface StageLineJson extends Omit<StageJson, "jobs"> {
+  jobCount: number;
+}
+
+/** A job in a list over many runs; its `note` only says what it waits for in the queue. */
+export type JobLineJson = Omit<JobJson, "artifacts">;
 
 export interface ArtifactJson {
   path: string;
@@ -131,8 +146,28 @@ export function toRunSummaryJson(run: RunRecord, now: EpochMs): RunSummaryJson {
     createdAt: toIso(run.createdAt),
     startedAt: toIsoOrNull(run.startedAt),
     finishedAt: toIsoOrNull(run.finishedAt),
-    durationMs: run.startedAt === null ? null : run.busyMs + sinceOf(run.busySince, now),
+    durationMs: runDurationMs(run, now),
   };
+}
+
+export function toRunLineJson(run: RunLine, now: EpochMs): RunLineJson {
+  return {
+    number: run.number,
+    branch: run.branch,
+    commit: run.commit,
+    dirty: run.dirty,
+    status: run.status,
+    warnings: run.warnings,
+    createdAt: toIso(run.createdAt),
+    durationMs: runDurationMs(run, now),
+  };
+}
+
+function runDurationMs(
+  { startedAt, busyMs, busySince }: Pick<RunRecord, "startedAt" | "busyMs" | "busySince">,
+  now: EpochMs,
+): number | null {
+  return startedAt === null ? null : busyMs + sinceOf(busySince, now);
 }
 
 interface Moment {
@@ -147,19 +182,30 @@ function toStageJson(
   artifacts: Map<string, ArtifactJson[]>,
   moment: Moment,
 ): StageJson {
-  const { now } = moment;
+  return {
+    name,
+    ...summarizeJobs(jobs, moment.now),
+    jobs: jobs.map((job) => toJobJson(job, detail, artifacts.get(job.id) ?? [], moment)),
+  };
+}
+
+type JobTimes = Pick<JobRecord, "startedAt" | "finishedAt">;
+
+/** What is said of a stage with these jobs. */
+export function summarizeJobs(
+  jobs: readonly (JobTimes & Pick<JobRecord, "state" | "allowed" | "cancelRequested">)[],
+  now: EpochMs,
+): Omit<StageJson, "name" | "jobs"> {
   const starts = jobs.flatMap((job) => job.startedAt ?? []);
   const ends = jobs.flatMap((job) => job.finishedAt ?? []);
   const isOver = jobs.every((job) => TERMINAL_JOB_STATES.has(job.state));
   const startedAt = starts.length === 0 ? null : Math.min(...starts);
   const finishedAt = isOver && ends.length > 0 ? Math.max(...ends) : null;
   return {
-    name,
     status: stageStatus(jobs),
     warnings: hasWarnings(jobs),
     ...toTimes(startedAt, finishedAt),
     durationMs: startedAt === null ? null : busyMs(jobs, now),
-    jobs: jobs.map((job) => toJobJson(job, detail, artifacts.get(job.id) ?? [], moment)),
   };
 }
 
@@ -169,10 +215,19 @@ function toJobJson(
   artifacts: ArtifactJson[],
   { now, workers }: Moment,
 ): JobJson {
-  const planned = detail.run.plan.jobs[job.index]!;
+  const note = whyUnstarted(detail, job) ?? (workers && whyWaiting(detail.run, job, workers)) ?? null;
+  return { ...toJobLineJson(job, detail.run.plan.jobs[job.index]!, note, now), artifacts };
+}
+
+export function toJobLineJson(
+  job: Omit<JobLine, "number" | "mode" | "executor" | "plan">,
+  planned: PlannedJob,
+  note: string | null,
+  now: EpochMs,
+): JobLineJson {
   const hasFailed = job.state === "failed" || job.state === "canceled";
   return {
-    name: job.name,
+    name: planned.name,
     stage: planned.stage,
     status: toStatusWord(job.state),
     allowFailure: hasFailed ? job.allowed : planned.allowFailure !== false,
@@ -181,9 +236,10 @@ function toJobJson(
     attempt: job.attempt,
     image: planned.image?.name ?? null,
     needs: planned.needs ?? [],
-    note: whyUnstarted(detail, job) ?? (workers && whyWaiting(detail, job, workers)) ?? null,
-    ...toSpan(job.startedAt, job.finishedAt, now),
-    artifacts,
+    note,
+    startedAt: toIsoOrNull(job.startedAt),
+    finishedAt: toIsoOrNull(job.finishedAt),
+    durationMs: job.startedAt === null ? null : Math.max(0, (job.finishedAt ?? now) - job.startedAt),
   };
 }
 
@@ -208,13 +264,6 @@ function newestArtifacts(detail: RunDetail, now: EpochMs): Map<string, ArtifactJ
   return byJob;
 }
 
-function toSpan(startedAt: EpochMs | null, finishedAt: EpochMs | null, now: EpochMs): Span {
-  return {
-    ...toTimes(startedAt, finishedAt),
-    durationMs: startedAt === null ? null : Math.max(0, (finishedAt ?? now) - startedAt),
-  };
-}
-
 function toTimes(startedAt: EpochMs | null, finishedAt: EpochMs | null): Omit<Span, "durationMs"> {
   return {
     startedAt: toIsoOrNull(startedAt),
@@ -227,7 +276,7 @@ function toIsoOrNull(at: EpochMs | null): string | null {
 }
 
 /** The time in which at least one of the jobs was running. */
-function busyMs(jobs: JobRecord[], now: EpochMs): number {
+function busyMs(jobs: readonly JobTimes[], now: EpochMs): number {
   const spans = jobs
     .flatMap(({ startedAt, finishedAt }) =>
       startedAt === null ? [] : [[startedAt, finishedAt ?? now] as const],

@@ -56,6 +56,10 @@ export interface RunStore {
   findRuns(filter: RunFilter): Promise<RunRecord[]>;
   /** With jobs, attempts and artifacts in few statements, newest first: for reports. */
   findRunDetails(filter: RunFilter): Promise<RunDetail[]>;
+  /** The same runs as `findRuns`, with what a long list shows of each. */
+  findRunLines(filter: RunFilter): Promise<RunLine[]>;
+  /** The jobs of a stage, or that one job of it, in the runs that `filter` finds: in their order, then by index. */
+  findJobLines(filter: RunFilter, of: { stage: string; job?: string }): Promise<JobLine[]>;
   /** The pipelines of a repository with the number of their runs, by name. */
   listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]>;
   /**
@@ -149,6 +153,37 @@ export interface RunDetail {
   attempts: AttemptRecord[];
   /** Of every attempt, by path. */
   artifacts: (ArtifactRecord & { jobId: string; attempt: number })[];
+}
+
+/** `dirty`: the tree held changes that are in no commit. */
+export interface RunLine
+  extends Pick<
+    RunRecord,
+    "number" | "status" | "warnings" | "createdAt" | "startedAt" | "busyMs" | "busySince"
+  > {
+  branch: string | null;
+  commit: string | null;
+  dirty: boolean;
+}
+
+export interface JobLine
+  extends Pick<
+    JobRecord,
+    | "index"
+    | "state"
+    | "allowed"
+    | "failureReason"
+    | "exitCode"
+    | "attempt"
+    | "cancelRequested"
+    | "startedAt"
+    | "finishedAt"
+  > {
+  /** Its run's. */
+  number: number;
+  mode: RunRecord["mode"];
+  executor: RunRecord["executor"];
+  plan: RunRecord["plan"];
 }
 
 /** All given fields must match. */

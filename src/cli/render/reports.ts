@@ -1,6 +1,14 @@
 import { basename } from "node:path";
 import type { Report } from "../../app/report.ts";
-import type { JobJson, RunJson, RunSummaryJson, StageJson } from "../../app/shapes.ts";
+import type {
+  JobJson,
+  JobLineJson,
+  RunJson,
+  RunLineJson,
+  RunSummaryJson,
+  StageJson,
+  StageLineJson,
+} from "../../app/shapes.ts";
 import { noteOf } from "./job-line.ts";
 import { createLocalTime } from "./local-time.ts";
 import { isAllowed } from "./run-summary.ts";
@@ -68,7 +76,7 @@ function jobRows(stage: StageJson, style: Style): string[][] {
   return stage.jobs.map((job, index) => [index === 0 ? printable(stage.name) : "", ...jobCells(job, style)]);
 }
 
-function jobCells(job: JobJson, style: Style): string[] {
+function jobCells(job: JobLineJson, style: Style): string[] {
   const allowed = isAllowed(job);
   return [
     printable(job.name),
@@ -84,17 +92,17 @@ function jobCells(job: JobJson, style: Style): string[] {
   ];
 }
 
-function stageCells(stage: StageJson, style: Style, timeOf: TimeOf): string[] {
+function stageCells(stage: StageJson | StageLineJson, style: Style, timeOf: TimeOf): string[] {
   return [
     printable(stage.name),
     statusCell(stage.status, stage.warnings && stage.status === "success", style),
-    String(stage.jobs.length),
+    String("jobs" in stage ? stage.jobs.length : stage.jobCount),
     stage.startedAt === null ? "" : timeOf(stage.startedAt),
     stage.durationMs === null ? "" : duration(stage.durationMs),
   ];
 }
 
-function runCells(run: RunSummaryJson, style: Style, timeOf: TimeOf): string[] {
+function runCells(run: RunLineJson, style: Style, timeOf: TimeOf): string[] {
   const commit = run.commit === null ? "" : run.commit.slice(0, 8);
   return [
     statusCell(run.status, run.warnings && run.status === "success", style),

@@ -46,7 +46,7 @@ export function renderCause(job: JobJson, message: string | undefined, style: St
   return `${symbolOf(job.status, isAllowed(job), style)} ${printable(job.name)}: ${cause}\n`;
 }
 
-export function isAllowed(job: JobJson): boolean {
+export function isAllowed(job: Pick<JobJson, "allowFailure" | "status">): boolean {
   return job.allowFailure && (job.status === "failed" || job.status === "canceled");
 }
 

@@ -2,13 +2,21 @@ import { widthOf } from "./text.ts";
 
 /**
  * Rows of cells in aligned columns, two spaces between them, without trailing spaces. Cells may be coloured. There may be
- * thousands of rows: each cell is measured once.
+ * thousands of rows: each cell is measured once, and not at all where it is the same as the one above it.
  */
 export function renderTable(rows: string[][], indent = ""): string {
   const columns: number[] = [];
-  const widths = rows.map((row) => row.map(widthOf));
-  for (const row of widths) {
-    for (let i = 0; i < row.length; i += 1) columns[i] = Math.max(columns[i] ?? 0, row[i]!);
+  const widths: number[][] = [];
+  for (let r = 0; r < rows.length; r += 1) {
+    const row = rows[r]!;
+    const above = rows[r - 1];
+    const measured: number[] = [];
+    for (let i = 0; i < row.length; i += 1) {
+      const width = row[i] === above?.[i] ? widths[r - 1]![i]! : widthOf(row[i]!);
+      measured.push(width);
+      if (width > (columns[i] ?? -1)) columns[i] = width;
+    }
+    widths.push(measured);
   }
   const gaps = Array.from({ length: Math.max(0, ...columns) + 3 }, (_, length) => " ".repeat(length));
   const lines = rows.map((row, index) => {

@@ -28,10 +28,9 @@ import type {
   Store,
 } from "../../run/store.ts";
 import { applyCommand, assignedEvent, settleNewRun } from "../../run/transitions.ts";
-
 import { durationsOf } from "./durations.ts";
 import { findClaimable } from "./find-claimable.ts";
-import { isDirty, positionsOf } from "../lines.ts";
+import { jobLinesOf, runLineOf } from "./lines.ts";
 
 type StoredArtifact = ArtifactRecord & { jobId: string; attempt: number };
 
@@ -82,7 +81,8 @@ export class MemoryStore implements Store {
     const number = (this.#numbers.get(counter) ?? 0) + 1;
     this.#numbers.set(counter, number);
     const run = newRunRecord(structuredClone(input), number, now);
-    const jobs = newJobs(run, planPriorities(run.plan, durationsOf(this.#find({ repoKey: run.source.repo.key, pipeline: run.pipeline }))), now);
+    const before = this.#find({ repoKey: run.source.repo.key, pipeline: run.pipeline });
+    const jobs = newJobs(run, planPriorities(run.plan, durationsOf(before)), now);
     const state = new RunState(run, jobs, new Map());
     const stored: StoredRun = { state, attempts: new Map(), artifacts: [], events: [], phases: [] };
     this.#runs.set(run.id, stored);
@@ -113,21 +113,11 @@ export class MemoryStore implements Store {
   }
 
   async findRunLines(filter: RunFilter): Promise<RunLine[]> {
-    return this.#find(filter).map(({ state: { run } }) => ({
-      ...pick(run, ["number", "status", "warnings", "createdAt", "startedAt", "busyMs", "busySince"]),
-      ...pick(run.source, ["branch", "commit"]),
-      dirty: isDirty(run.source.dirty),
-    }));
+    return this.#find(filter).map(({ state }) => runLineOf(state));
   }
 
   async findJobLines(filter: RunFilter, of: { stage: string; job?: string }): Promise<JobLine[]> {
-    return this.#find(filter).flatMap(({ state: { run, jobs } }) =>
-      positionsOf(run.plan, of).map((index) => ({
-        ...pick(run, ["number", "mode", "executor", "plan"]),
-        ...pick(jobs[index]!, ["index", "state", "allowed", "failureReason", "exitCode", "attempt"]),
-        ...pick(jobs[index]!, ["cancelRequested", "startedAt", "finishedAt"]),
-      })),
-    );
+    return this.#find(filter).flatMap(({ state }) => jobLinesOf(state, of));
   }
 
   async listPipelines(repoKey: string): Promise<{ name: string; runs: number }[]> {
@@ -366,10 +356,6 @@ function isSameDelivery(run: RunRecord, input: NewRun): boolean {
     run.pipeline === input.pipeline &&
     run.source.repo.key === input.source.repo.key
   );
-}
-
-function pick<T, K extends keyof T>(record: T, keys: K[]): Pick<T, K> {
-  return Object.fromEntries(keys.map((key) => [key, record[key]])) as Pick<T, K>;
 }
 
 function byCreation(a: Pick<RunRecord, "createdAt" | "id">, b: Pick<RunRecord, "createdAt" | "id">): number {

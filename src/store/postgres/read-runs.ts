@@ -85,7 +85,8 @@ export async function toRecords(db: Session, plans: PlanCache, rows: RunRow[]): 
   return rows.map((row) => runRecord(row, stored.get(row.planHash)!));
 }
 
-async function readPlans(
+/** By hash. */
+export async function readPlans(
   db: Session,
   plans: PlanCache,
   hashes: ReadonlySet<string>,

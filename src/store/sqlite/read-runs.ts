@@ -1,5 +1,5 @@
 import type { ArtifactRecord, AttemptRecord, RunEvent, RunRecord } from "../../run/records.ts";
-import type { RunDetail, RunFilter } from "../../run/store.ts";
+import type { JobLine, RunDetail, RunFilter, RunLine } from "../../run/store.ts";
 import {
   ARTIFACT_COLUMNS,
   ATTEMPT_COLUMNS,
@@ -8,6 +8,15 @@ import {
   RUN_COLUMNS,
   RUN_TABLES,
 } from "../columns.ts";
+import {
+  JOB_LINE_COLUMNS,
+  type JobLineRow,
+  jobLines,
+  positionsOf,
+  RUN_LINE_COLUMNS,
+  type RunLineRow,
+  runLines,
+} from "../lines.ts";
 import { groupDetails } from "../run-details.ts";
 import { selectRuns } from "../run-filter.ts";
 import { type RunRow, runRecord } from "../run-row.ts";
@@ -55,6 +64,37 @@ export function readDetails(db: SqliteConnection, runs: RunRecord[]): RunDetail[
     ids,
   );
   return groupDetails(runs, { jobs: jobs.map(jobRecord), attempts, artifacts });
+}
+
+export function findRunLines(db: SqliteConnection, filter: RunFilter): RunLine[] {
+  const { sql, values } = selectRuns(filter, (n) => `?${n}`);
+  return runLines(db.all<RunLineRow>(`SELECT ${RUN_LINE_COLUMNS} FROM runs ${sql}`, ...values));
+}
+
+export function findJobLines(
+  db: SqliteConnection,
+  plans: PlanCache,
+  filter: RunFilter,
+  of: { stage: string; job?: string },
+): JobLine[] {
+  const { sql, values } = selectRuns(filter, (n) => `?${n}`);
+  const hashes = db.all<{ hash: string }>(
+    `SELECT DISTINCT plan_hash AS hash FROM (SELECT plan_hash FROM runs ${sql})`,
+    ...values,
+  );
+  const order = filter.oldestFirst === true ? "ASC" : "DESC";
+  const stored = hashes.map(({ hash }) => readPlan(db, plans, hash));
+  const wanted = new Set(stored.flatMap(({ plan }) => positionsOf(plan, of)));
+  const rows = db.all<JobLineRow>(
+    `SELECT ${JOB_LINE_COLUMNS}
+     FROM (SELECT * FROM runs ${sql}) AS runs
+     CROSS JOIN jobs ON jobs.run_id = runs.id
+       AND jobs.position IN (SELECT value FROM json_each(?${values.length + 1}))
+     ORDER BY runs.created_at ${order}, runs.id ${order}, jobs.position`,
+    ...values,
+    JSON.stringify([...wanted]),
+  );
+  return jobLines(rows, stored, of);
 }
 
 export function listPipelines(db: SqliteConnection, repoKey: string): { name: string; runs: number }[] {

@@ -194,6 +194,54 @@ export function runContract(under: StoreUnderTest): void {
       }
     });
 
+    test("as lines gives the same runs and jobs, with what lists show of them", async () => {
+      const { store, another } = under;
+      await makeSome(store);
+      const odd = newRun("odd", planOf([plannedJob("one"), plannedJob("two", { stage: "test" })]));
+      odd.source.branch = 'tab\t"line"\n\\ä';
+      odd.source.dirty = { modified: 0, untracked: 1 };
+      await store.createRun(odd);
+      const details = await store.findRunDetails({});
+      for (const filter of [{}, { oldestFirst: true }, { limit: 2 }, { statuses: [] }]) {
+        const runs = await store.findRuns(filter);
+        const expected = runs.map((run) => ({
+          number: run.number,
+          status: run.status,
+          warnings: run.warnings,
+          branch: run.source.branch,
+          commit: run.source.commit,
+          dirty: run.source.dirty !== null && run.source.dirty.modified + run.source.dirty.untracked > 0,
+          createdAt: run.createdAt,
+          startedAt: run.startedAt,
+          busyMs: run.busyMs,
+          busySince: run.busySince,
+        }));
+        expect(await another.findRunLines(filter)).toEqual(expected);
+        for (const of of [{ stage: "build" }, { stage: "test", job: "two" }, { stage: "none" }]) {
+          const jobs = runs.flatMap(({ id, plan, number, mode, executor }) =>
+            details
+              .find(({ run }) => run.id === id)!
+              .jobs.filter(({ index }) => plan.jobs[index]!.stage === of.stage)
+              .filter(({ name }) => of.job === undefined || name === of.job)
+              .map((job) => ({ job, plan, number, mode, executor })),
+          );
+          const lines = jobs.map(({ job, ...run }) => ({
+            ...run,
+            index: job.index,
+            state: job.state,
+            allowed: job.allowed,
+            failureReason: job.failureReason,
+            exitCode: job.exitCode,
+            attempt: job.attempt,
+            cancelRequested: job.cancelRequested,
+            startedAt: job.startedAt,
+            finishedAt: job.finishedAt,
+          }));
+          expect(await another.findJobLines(filter, of)).toEqual(lines);
+        }
+      }
+    });
+
     test("with details gives each run its own jobs, attempts and artifacts", async () => {
       const { store } = under;
       await makeSome(store);
