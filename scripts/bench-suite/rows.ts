@@ -8,6 +8,7 @@ import { memory } from "./rows/memory.ts";
 import { chainOfNeeds, noOp } from "./rows/no-op.ts";
 import { report } from "./rows/report.ts";
 import { rivalRows } from "./rows/rivals.ts";
+import { scheduling } from "./rows/scheduling.ts";
 import { version } from "./rows/version.ts";
 
 /** In the order of the table of goals. */
@@ -23,4 +24,5 @@ export const ROWS: readonly Row[] = [
   memory,
   report,
   apiReport,
+  scheduling,
 ];
