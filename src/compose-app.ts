@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { App, ExecutorKind } from "./app/app.ts";
+import type { App, ExecutorKind, Identity } from "./app/app.ts";
 import { ProcessPhases } from "./app/process-phases.ts";
 import { composeUpkeep, dockerConnection } from "./compose-upkeep.ts";
 import { composeWorkspace } from "./compose-workspace.ts";
 import type { Config } from "./config/config.ts";
 import { instanceOf } from "./config/instance.ts";
 import { localFiles } from "./config/local-files.ts";
-import { isOwnerAlive, readOwner } from "./config/process-owner.ts";
+import { isNamedAlive, isOwnerAlive, nameOwner, readOwner } from "./config/process-owner.ts";
 import { makeStateDir } from "./config/state-dir.ts";
 import { CicdError } from "./errors/cicd-error.ts";
 import { once } from "./once.ts";
@@ -34,7 +34,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
   const openExecutor = async (kind: ExecutorKind): Promise<Executor> => {
     makeStateDir(config.stateDir);
     return kind === "docker"
-      ? openDocker(config, identity().instance, variables)
+      ? openDocker(config, identity(), variables)
       : openShell(config, identity().instance, variables);
   };
   const executors = {
@@ -87,8 +87,11 @@ async function openStore(config: Config): Promise<Store & Registry> {
   return openSqliteStore({ path: database.path });
 }
 
-/** Throws DOCKER_UNREACHABLE: whether jobs can run at all is known before anything is recorded. */
-async function openDocker(config: Config, instance: string, variables: Variables): Promise<Executor> {
+async function openDocker(
+  config: Config,
+  { instance, owner }: Identity,
+  variables: Variables,
+): Promise<Executor> {
   const { createDockerExecutor } = await import("./executor/docker/docker-executor.ts");
   const { stateDir, memoryLimitBytes, cpuLimit } = config;
   const executor = createDockerExecutor({
@@ -96,12 +99,14 @@ async function openDocker(config: Config, instance: string, variables: Variables
     login: { configDir: config.docker.configDir, environment: variables },
     instance,
     stateDir,
+    owner: { name: nameOwner(owner), isAlive: (name) => isNamedAlive(name, owner) },
     limits: {
       ...(memoryLimitBytes === undefined ? {} : { memoryBytes: memoryLimitBytes }),
       ...(cpuLimit === undefined ? {} : { cpus: cpuLimit }),
     },
   });
-  await executor.workspaceMode();
+  // Its answer takes longer than the executor's first other calls do, and need not come before them.
+  executor.workspaceMode().catch(() => {});
   return executor;
 }
 

@@ -1,9 +1,11 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import { createPlan } from "../plan/create-plan.ts";
+import { startOrder } from "../plan/order.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { PullRequest } from "../plan/repository-event.ts";
+import type { Executor } from "../run/executor.ts";
 import type { RunRecord } from "../run/records.ts";
-import type { App } from "./app.ts";
+import type { App, ExecutorKind } from "./app.ts";
 import { loadPipelines } from "./load-pipelines.ts";
 import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";
@@ -12,13 +14,14 @@ import { takeByHand } from "./take-by-hand.ts";
  * Records the runs that a request asks for, owned by this process, in the order of the files, and takes the snapshot
  * they run on. Nothing is recorded when one of the files is invalid or a selection leaves nothing. Throws NOT_FOUND,
  * NOTHING_TO_DO (`--job`, `--stage`, `on:`), and what loading, the snapshot and the store throw. Nothing is recorded before
- * `ready` fulfils either; its rejection is thrown.
+ * `ready` fulfils either; its rejection is thrown. `slots`: how many jobs this process will run at the same time, 0 where another
+ * one will.
  */
 export async function prepareRuns(
   app: App,
   request: RunRequest,
   signal: AbortSignal,
-  ready: Promise<unknown> = Promise.resolve(),
+  { ready = Promise.resolve(), slots = 0 }: { ready?: Promise<unknown>; slots?: number } = {},
 ): Promise<PreparedRuns> {
   const { phases } = app;
   phases.enter("source");
@@ -27,6 +30,7 @@ export async function prepareRuns(
   if (source === null) throw new CicdError("GIT_NOT_A_REPOSITORY", "a run needs a repository");
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
   const plans = planFiles(taken.files, request);
+  if (slots > 0) announce(app, request.executor, plans, slots);
   phases.enter("snapshot");
   await source.takeSnapshot(signal);
   phases.enter("sweep");
@@ -55,6 +59,18 @@ export async function prepareRuns(
   for (const { id } of runs) phases.follow(id);
   const warnings = taken.note === undefined ? source.warnings : [...source.warnings, taken.note];
   return { kind: "prepared", runs, source, warnings };
+}
+
+/** So that the executor can get ready while the run is being recorded. */
+function announce(app: App, kind: ExecutorKind, [plan]: Plan[], slots: number): void {
+  const [first] = plan?.jobs ?? [];
+  if (plan === undefined || first?.image == null) return;
+  const image = first.image.name;
+  const atOnce = Math.min(slots, startOrder(plan)[0]!.length);
+  const tell = (executor: Executor) => executor.prepare?.(image, { jobs: plan.jobs.length, atOnce });
+  void app.executor(kind).then(tell, () => {
+    // Whoever runs the first job finds out what is wrong.
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { PlannedJob } from "../plan/plan.ts";
+import type { Outlook } from "./outlook.ts";
 import type { FailureReason } from "./records.ts";
 import type { ArtifactSink, LayerPath } from "./workspace.ts";
 
@@ -13,6 +14,11 @@ export interface Executor extends AsyncDisposable {
   check(): Promise<void>;
   /** Where an attempt of this `AttemptSpec.name` finds its workspace: an absolute path as the job sees it. */
   projectDir(name: string): string;
+  /**
+   * A hint: a run of `expected.jobs` is about to begin with this image, so many of them at once. What can be made ready for them
+   * may be; what is not used is gone with the executor.
+   */
+  prepare?(image: string, expected: Outlook): void;
   /**
    * Pulls or finds the image, makes the workspace and starts the job; where the same container (by `spec.name`) exists
    * already, adopts it: it is never started twice. Aborting `signal` stops the job: see `StopReason`.
@@ -51,8 +57,8 @@ export interface AttemptSpec {
   logOffset: number;
   /** The job has printed something under an earlier owner: where nothing of it is left, it is not started again but fails. */
   isUnderWay: boolean;
-  /** How many jobs of the run may still be started after this one, at most: whether it pays to keep something for them. */
-  jobsToCome: number;
+  /** Whether it pays to keep or prepare something for later jobs of the run. */
+  toCome: Outlook;
   /** Progress before the first log byte: pulls and the like, one line each. */
   onProgress: (line: string) => void;
   /** What `start` does from now on. A phase may come again, and one that takes no time may be left out. */

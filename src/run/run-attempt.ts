@@ -6,6 +6,7 @@ import type { PlannedJob } from "../plan/plan.ts";
 import { AttemptLog, LogLostError } from "./attempt-log.ts";
 import type { Command, CommandResult } from "./command.ts";
 import type { AttemptSpec, Execution, ExecutionResult, Executor } from "./executor.ts";
+import type { Outlook } from "./outlook.ts";
 import type { Persist } from "./persist.ts";
 import { type AttemptPhase, PhaseRecorder } from "./phases.ts";
 import type { ArtifactRecord, AttemptRecord, Lease, Outcome, RunRecord } from "./records.ts";
@@ -43,7 +44,7 @@ export type AttemptEnd =
 
 /**
  * Takes one claimed attempt from `assigned` to its recorded outcome, or adopts it where an earlier owner of the same
- * lease left it. `jobsToCome`: of the run, at most. An outcome that was known before the lease was given up is still offered to the store. Returns, too, the
+ * lease left it. An outcome that was known before the lease was given up is still offered to the store. Returns, too, the
  * clean-up of what the attempt leaves in the executor: it may run later, but must run. Throws what the store throws; the
  * attempt's container is stopped then.
  */
@@ -52,7 +53,7 @@ export async function runAttempt(
   run: RunRecord,
   lease: Lease,
   signals: AttemptSignals,
-  { isAdopted, jobsToCome }: { isAdopted: boolean; jobsToCome: number },
+  { isAdopted, toCome }: { isAdopted: boolean; toCome: Outlook },
 ): Promise<{ end: AttemptEnd; cleanUp: () => Promise<void> }> {
   const { store, persist } = context;
   const planned = plannedOf(run, lease);
@@ -71,7 +72,7 @@ export async function runAttempt(
   const log = await AttemptLog.open(store, lease, startLine(context, planned, name), limits, (act) =>
     persist("store a log", act, storing.giveUp),
   );
-  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, jobsToCome, storing, phases };
+  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, toCome, storing, phases };
   let execution: Execution | undefined;
   const cleanUp = async () => execution?.[Symbol.asyncDispose]();
   const givenUp = () => ({ end: storing.end, cleanUp: storing.end.kind === "left" ? nothing : cleanUp });
@@ -100,7 +101,7 @@ interface Attempt {
   log: AttemptLog;
   /** It was running already when this worker got it. */
   isAdopted: boolean;
-  jobsToCome: number;
+  toCome: Outlook;
   storing: Storing;
   phases: PhaseRecorder;
 }
@@ -223,7 +224,7 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     logLimitBytes: context.logLimitBytes,
     logOffset: 0,
     isUnderWay: log.hasEarlierOutput,
-    jobsToCome: attempt.jobsToCome,
+    toCome: attempt.toCome,
     onProgress: (line) => void log.note(line).catch(() => {}),
     onPhase: (phase) => attempt.phases.enter(phase),
   };
@@ -348,8 +349,8 @@ export function attemptName(run: RunRecord, lease: Lease, planned: PlannedJob): 
   return ["cicd", run.id, index, lease.attempt, slug].filter((part) => part !== "").join("-");
 }
 
-function plannedOf(run: RunRecord, lease: Lease): PlannedJob {
-  const index = Number(lease.jobId.slice(run.id.length + 1));
+export function plannedOf(run: RunRecord, { jobId }: Pick<Lease, "jobId">): PlannedJob {
+  const index = Number(jobId.slice(run.id.length + 1));
   return run.plan.jobs[index]!;
 }
 

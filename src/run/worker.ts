@@ -1,8 +1,9 @@
 import type { Executor, StopReason } from "./executor.ts";
 import { type HeldLease, LeaseKeeper } from "./lease-keeper.ts";
+import { type Outlook, RunOutlook } from "./outlook.ts";
 import { backoffMs, once, type Persist, pause, persistently } from "./persist.ts";
 import { type Lease, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
-import { type AttemptContext, type AttemptEnd, runAttempt } from "./run-attempt.ts";
+import { type AttemptContext, type AttemptEnd, plannedOf, runAttempt } from "./run-attempt.ts";
 import type { ClaimScope, Store } from "./store.ts";
 import { Wakeable } from "./wakeable.ts";
 import type { WatchedAttempt, WorkerEvent } from "./worker-event.ts";
@@ -68,6 +69,7 @@ export class Worker implements AsyncDisposable {
   readonly #persist: Persist;
   readonly #active = new Map<string, Active>();
   readonly #runs = new Map<string, RunRecord>();
+  readonly #outlooks = new Map<string, RunOutlook>();
   readonly #cleanUps = new Set<Promise<void>>();
   readonly #lastEvent = new Map<string, number>();
   readonly #kill = new AbortController();
@@ -260,7 +262,8 @@ export class Worker implements AsyncDisposable {
       watched = watchedAttempt(run, lease);
       this.#observe({ type: isAdopted ? "job.adopted" : "job.claimed", job: watched });
       const signals = { stop: abort.signal, kill: this.#kill.signal, leave: this.#leave.signal };
-      const { end, cleanUp } = await runAttempt(this.#context, run, lease, signals, { isAdopted });
+      const about = { isAdopted, toCome: this.#lookAhead(run, lease) };
+      const { end, cleanUp } = await runAttempt(this.#context, run, lease, signals, about);
       this.#cleanUpLater(cleanUp);
       const durationMs = performance.now() - startedAt;
       const recordedMs = isAdopted && end.kind === "recorded" ? await this.#recordedMs(lease) : undefined;
@@ -298,8 +301,17 @@ export class Worker implements AsyncDisposable {
     if (run === undefined) return undefined;
     this.#runs.set(runId, run);
     const [oldest] = this.#runs.keys();
-    if (this.#runs.size > KEPT_RUNS) this.#runs.delete(oldest!);
+    if (this.#runs.size > KEPT_RUNS) {
+      this.#runs.delete(oldest!);
+      this.#outlooks.delete(oldest!);
+    }
     return run;
+  }
+
+  #lookAhead(run: RunRecord, lease: Lease): Outlook {
+    const outlook = this.#outlooks.get(run.id) ?? new RunOutlook(run.plan, this.#options.maxParallelJobs);
+    this.#outlooks.set(run.id, outlook);
+    return outlook.begin(plannedOf(run, lease));
   }
 
   #cleanUpLater(cleanUp: () => Promise<void>): void {
@@ -356,7 +368,7 @@ export class Worker implements AsyncDisposable {
 }
 
 function watchedAttempt(run: RunRecord, { jobId, attempt }: Lease): WatchedAttempt {
-  const { name } = run.plan.jobs[Number(jobId.slice(run.id.length + 1))]!;
+  const { name } = plannedOf(run, { jobId });
   return { runId: run.id, pipeline: run.pipeline, jobId, name, attempt };
 }
 

@@ -71,7 +71,7 @@ export class Bench {
       logOffset: 0,
       isUnderWay: false,
       onProgress: () => {},
-      jobsToCome: 0,
+      toCome: { jobs: 0, atOnce: 0 },
       onPhase: () => {},
       ...change,
     };

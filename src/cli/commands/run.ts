@@ -49,7 +49,7 @@ export default defineCicdCommand({
   ],
   endsItself: true,
   async run(context) {
-    const { flags, app, output, interrupts } = context;
+    const { flags, app, config, output, interrupts } = context;
     refuseBoth(flags.job, "--job", flags.stage, "--stage");
     const choice = {
       variables: toVariables(flags.var),
@@ -70,10 +70,15 @@ export default defineCicdCommand({
         executor,
         trigger: "cli" as const,
       };
-      // What other processes left is looked for while this one reads the repository.
-      const recovering = recover(app, { sweep: true, executors: [executor] });
+      // What other processes left is looked for while this one reads the repository. Git is asked first: while it answers
+      // there is time to load what speaks to the database and to Docker.
+      const asked = new Promise((resolve) => setImmediate(resolve));
+      const recovering = asked.then(() => recover(app, { sweep: true, executors: [executor] }));
       const [result, recovered] = await Promise.allSettled([
-        prepareRuns(app, request, interrupts.signal, recovering),
+        prepareRuns(app, request, interrupts.signal, {
+          ready: recovering,
+          slots: flags.detach ? 0 : config.maxParallelJobs,
+        }),
         recovering,
       ]);
       if (recovered.status === "fulfilled") tellEnded(recovered.value, output);

@@ -6,6 +6,8 @@ import type { Engine } from "./connection.ts";
  * following its log file. Closing it leaves the container alone. While it is not read, the container's writes block.
  */
 export interface Attachment extends AsyncIterable<Uint8Array> {
+  /** To the container's input, where that was asked for. */
+  write(text: string): void;
   close(): void;
 }
 
@@ -13,16 +15,21 @@ export interface Attachment extends AsyncIterable<Uint8Array> {
  * Attaches to a container that has not started yet. The HTTP upgrade is spoken here because a hijacked connection of
  * node:http never ends on Bun. Undefined where the engine cannot be dialled; then the log file is followed instead.
  */
-export async function attach(engine: Engine, containerId: string): Promise<Attachment | undefined> {
+export async function attach(
+  engine: Engine,
+  containerId: string,
+  { stdin } = { stdin: false },
+): Promise<Attachment | undefined> {
   if (engine.dial === null) return undefined;
   const socket = await engine.dial();
   socket.write(
-    `POST /containers/${containerId}/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\n` +
+    `POST /containers/${containerId}/attach?stream=1&stdout=1&stderr=1${stdin ? "&stdin=1" : ""} HTTP/1.1\r\n` +
       "Host: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n",
   );
   const chunks = socket[Symbol.asyncIterator]();
   const rest = await readResponseHead(socket, chunks);
   return {
+    write: (text) => void socket.write(text),
     close: () => void socket.destroy(),
     async *[Symbol.asyncIterator]() {
       try {

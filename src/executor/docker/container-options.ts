@@ -72,7 +72,7 @@ function sizeOf(environment: Record<string, string>): number {
 export function containerOptions(
   spec: AttemptSpec,
   launch: Launch,
-  place: { image: string; network: string; volume: string; limits: ResourceLimits },
+  place: { image: string; networkMode: string; volume: string; limits: ResourceLimits },
 ): Dockerode.ContainerCreateOptions {
   return {
     Image: place.image,
@@ -98,7 +98,7 @@ export function containerOptions(
         MemorySwap: place.limits.memoryBytes,
       }),
       ...(place.limits.cpus && { NanoCpus: Math.round(place.limits.cpus * 1e9) }),
-      NetworkMode: place.network,
+      NetworkMode: place.networkMode,
       Mounts: [{ Type: "volume", Source: place.volume, Target: WORKSPACE, VolumeOptions: noCopy }],
       LogConfig: logConfig(spec.logLimitBytes),
     },

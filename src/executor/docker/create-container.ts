@@ -5,7 +5,7 @@ import { containerOptions, type Launch, type ResourceLimits } from "./container-
 import { ask, statusOf } from "./engine-error.ts";
 import type { ImageFacts, JobImages } from "./images.ts";
 import type { JobNetworks } from "./network.ts";
-import type { SandboxPool, SandboxUse } from "./sandbox/pool.ts";
+import type { SandboxPool, SandboxStay } from "./sandbox/pool.ts";
 import { makeWorkspace, type PreparedWorkspace, type WorkspaceMode } from "./workspace-volumes.ts";
 
 /** An engine and what is remembered of it. */
@@ -21,8 +21,8 @@ export interface EngineParts {
 export interface Place {
   facts: ImageFacts;
   network: string;
-  /** Joined instead of the network; to be released by whoever has the place. */
-  sandbox: SandboxUse | undefined;
+  /** What is joined instead of the network, if something is; to be left by whoever has the place. */
+  sandbox: SandboxStay | undefined;
   workspace: PreparedWorkspace;
 }
 
@@ -45,15 +45,14 @@ export async function preparePlace(
   ]);
   signal.throwIfAborted();
   spec.onPhase("workspace");
-  const { jobsToCome, labels } = spec;
-  const wish = { run: labels.run, network, image: facts.id, jobsToCome };
-  const acquiring = mayShare ? sandboxes?.acquire(wish) : undefined;
+  const wish = { run: spec.labels.run, network, image: facts.id, toCome: spec.toCome };
+  const entering = mayShare ? sandboxes?.enter(wish) : undefined;
   try {
     const workspace = await makeWorkspace(engine, mode, spec);
     signal.throwIfAborted();
-    return { facts, network, sandbox: await acquiring, workspace };
+    return { facts, network, sandbox: await entering, workspace };
   } catch (error) {
-    (await acquiring)?.release("stopped");
+    (await entering)?.leave("stopped");
     throw error;
   }
 }

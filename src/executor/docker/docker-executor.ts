@@ -1,5 +1,6 @@
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { AttemptLabels, AttemptSpec, Execution, Executor, SweepResult } from "../../run/executor.ts";
+import type { Outlook } from "../../run/outlook.ts";
 import { settlesWithin } from "../attempt/deadline.ts";
 import { CANCELED, failedResult, LEFTOVERS_GONE } from "../attempt/result.ts";
 import { settledExecution } from "../attempt/settled-execution.ts";
@@ -89,6 +90,12 @@ export class DockerExecutor implements Executor {
     return await this.#mode;
   }
 
+  prepare(image: string, expected: Outlook): void {
+    void this.#prepare(image, expected).catch(() => {
+      // The first job meets the same engine, and says what is wrong with it.
+    });
+  }
+
   async start(spec: AttemptSpec, signal: AbortSignal): Promise<Execution> {
     const problem =
       environmentProblem(spec.environment) ?? (spec.job.image ? undefined : "The job has no image.");
@@ -124,6 +131,14 @@ export class DockerExecutor implements Executor {
     await parts?.sandboxes?.[Symbol.asyncDispose]();
   }
 
+  async #prepare(image: string, expected: Outlook): Promise<void> {
+    const { images, networks, sandboxes } = await this.#open();
+    if (sandboxes === undefined) return;
+    const [facts, network] = await Promise.all([images.find(image), networks.ensureShared()]);
+    if (facts !== undefined && network !== undefined)
+      sandboxes.prepare({ image: facts.id, network }, expected);
+  }
+
   /** `isAgain`: with a fresh look at image and network, and in a network of its own, after something had vanished. */
   async #createAndLaunch(spec: AttemptSpec, control: Control, isAgain = false): Promise<Execution> {
     const parts = await this.#open();
@@ -137,14 +152,14 @@ export class DockerExecutor implements Executor {
     try {
       const execution = await this.#launchIn(parts, place, spec, control, signal);
       if (typeof execution === "object") return execution;
-      place.sandbox?.release("stopped");
+      place.sandbox?.leave("stopped");
       if (execution === "exists") {
         const adopted = await this.#adopt(spec, control);
         return adopted ?? (await this.#createAndLaunch(spec, control));
       }
     } catch (error) {
-      place.sandbox?.release("unknown");
-      if (isAgain || place.sandbox === undefined || !isOfSandbox(error)) throw error;
+      place.sandbox?.leave("unknown");
+      if (isAgain || place.sandbox?.networkMode === undefined || !isOfSandbox(error)) throw error;
       await removeAttempt(parts.engine, spec.name);
     }
     if (!isAgain) return await this.#createAndLaunch(spec, control, true);
@@ -173,7 +188,7 @@ export class DockerExecutor implements Executor {
     signal.throwIfAborted();
     const container = {
       ...this.#jobContainer(created.id, spec, place.facts.env),
-      onOver: (end: SandboxEnd) => place.sandbox?.release(end),
+      onOver: (end: SandboxEnd) => place.sandbox?.leave(end),
     };
     return await DockerExecution.launch(engine, container, spec, control.limit, control.stop);
   }

@@ -15,6 +15,7 @@ import { LogStream } from "./log-stream.ts";
 import { ranOutOfMemory } from "./out-of-memory.ts";
 import { removeAttempt } from "./removal.ts";
 import { type ContainerState, runningContainer } from "./running-container.ts";
+import type { SandboxEnd } from "./sandbox/pool.ts";
 import { imageHasShell } from "./shell-search.ts";
 
 /** What an execution needs to know of its container. */
@@ -23,6 +24,8 @@ export interface JobContainer {
   /** The directories in which its shell is looked for. */
   searchPath: string[];
   memoryLimited: boolean;
+  /** Told once nothing more is started in it, and before `result` is. */
+  onOver?: (end: SandboxEnd) => void;
 }
 
 /** An attempt in its container, from the first start of the container on; made by `launch` or `adopt`. */
@@ -36,6 +39,7 @@ export class DockerExecution implements Execution {
   readonly #signal: AbortSignal;
   readonly #killing = new AbortController();
   #detached = false;
+  #isStopped = false;
   #removal: Promise<void> | undefined;
 
   private constructor(
@@ -55,7 +59,7 @@ export class DockerExecution implements Execution {
     this.logs = new LogStream(engine, container.id, { offset: spec.logOffset, fromFile });
     this.result = begin(this)
       .catch((error) => failedResult("runner_system_failure", null, messageOf(error)))
-      .finally(() => (this.#detached ? this.logs.close() : this.logs.complete()));
+      .finally(() => this.#tellEnd());
   }
 
   /** Starts a prepared container. Throws DOCKER_FAILED when it cannot be started. */
@@ -183,17 +187,25 @@ export class DockerExecution implements Execution {
   ): Promise<Ending<ContainerState | null>> {
     const waiting = new AbortController();
     const ended = Promise.withResolvers<void>();
+    this.#isStopped = false;
     this.logs.push({ attachment, ended: ended.promise });
     try {
       const running = runningContainer(this.#engine, this.#container.id, waiting.signal);
       const signals = { stop: signal, kill: this.#killing.signal };
       const ending = await supervise(running, limits, signals);
       this.#detached = ending.detached;
+      this.#isStopped = !ending.detached && ending.state?.Running === false;
       return ending;
     } finally {
       waiting.abort();
       ended.resolve();
     }
+  }
+
+  #tellEnd(): void {
+    this.#container.onOver?.(this.#detached ? "left" : this.#isStopped ? "stopped" : "unknown");
+    if (this.#detached) this.logs.close();
+    else this.logs.complete();
   }
 
   async #ranOutOfMemory(state: ContainerState | null): Promise<boolean> {

@@ -59,6 +59,11 @@ export class JobImages {
     return pulled;
   }
 
+  /** The image as it is on this machine; undefined: it is not. Throws DOCKER_UNREACHABLE, DOCKER_FAILED. */
+  async find(name: string): Promise<ImageFacts | undefined> {
+    return await this.#inspect(withTag(name));
+  }
+
   /** After the engine said that an image is gone. */
   forget(name: string): void {
     this.#facts.delete(withTag(name));

@@ -5,6 +5,7 @@ const RUN = "cicd.run";
 const JOB = "cicd.job";
 const ATTEMPT = "cicd.attempt";
 const PROBE = "cicd.probe";
+const OWNER = "cicd.owner";
 
 /** Stand on every container, volume and network made for an attempt; `sweep` goes by them alone. */
 export function attemptLabels(labels: AttemptLabels): Record<string, string> {
@@ -22,6 +23,16 @@ export const SHARED_LABELS = { "cicd.shared": "network" };
 /** For the throw-away objects of the workspace probe; `at` is milliseconds since 1970 by this host's clock. */
 export function probeLabels(instance: string, at: number): Record<string, string> {
   return { [INSTANCE]: instance, [PROBE]: String(at) };
+}
+
+/** For what a process keeps ready for its jobs; `owner` names the process. */
+export function ownerLabels(instance: string, owner: string): Record<string, string> {
+  return { [INSTANCE]: instance, [OWNER]: owner };
+}
+
+/** The process an object belongs to; undefined for what belongs to an attempt. */
+export function readOwner(labels: Record<string, string> | null | undefined): string | undefined {
+  return labels?.[OWNER];
 }
 
 /** The filter of Docker's list calls. */

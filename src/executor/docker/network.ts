@@ -26,16 +26,22 @@ export class JobNetworks {
 
   /** The network's id. Throws DOCKER_UNREACHABLE or DOCKER_FAILED. */
   async ensure(labels: AttemptLabels): Promise<string> {
-    if (!this.#perRun) {
-      try {
-        return await this.#once({ name: SHARED_NAME, labels: SHARED_LABELS, options: ISOLATING });
-      } catch (error) {
-        if (!/netfilter|inter-container/i.test(dockerMessage(error))) throw error;
-        this.#perRun = true;
-      }
-    }
+    const shared = await this.ensureShared();
+    if (shared !== undefined) return shared;
     const name = `cicd-${this.#instance}-${labels.run}`;
     return await this.#once({ name, labels: attemptLabels(labels), options: {} });
+  }
+
+  /** The id of the network of all runs; undefined where each needs one of its own. Throws as `ensure`. */
+  async ensureShared(): Promise<string | undefined> {
+    if (this.#perRun) return undefined;
+    try {
+      return await this.#once({ name: SHARED_NAME, labels: SHARED_LABELS, options: ISOLATING });
+    } catch (error) {
+      if (!/netfilter|inter-container/i.test(dockerMessage(error))) throw error;
+      this.#perRun = true;
+      return undefined;
+    }
   }
 
   /** After the engine said that a network is gone. */

@@ -1,7 +1,7 @@
 import type { AttemptLabels, SweepResult } from "../../run/executor.ts";
 import type { Engine } from "./connection.ts";
 import { ask, askLeniently } from "./engine-error.ts";
-import { instanceFilter, readAttemptLabels, readProbeTime } from "./labels.ts";
+import { instanceFilter, readAttemptLabels, readOwner, readProbeTime } from "./labels.ts";
 import { removeContainer } from "./removal.ts";
 import { isInUse, removeVolume } from "./workspace-volumes.ts";
 
@@ -13,21 +13,27 @@ const ROUNDS = 5;
 /** A probe takes a second; what is older was left by a process that died. */
 const PROBE_MS = 60_000;
 
+/** Who is asked whether something still belongs to somebody: attempts by their labels, processes by their names. */
+export interface Judges {
+  isLive: (labels: AttemptLabels) => Promise<boolean>;
+  isOwnerAlive: (owner: string) => boolean;
+}
+
 /**
- * Removes this instance's containers, then volumes, then networks of attempts that `isLive` denies, and what dead
- * probes left. `now`: milliseconds since 1970.
+ * Removes this instance's containers, then volumes, then networks of attempts that `isLive` denies, the sandboxes of dead
+ * processes, and what dead probes left. `now`: milliseconds since 1970.
  */
 export async function sweepInstance(
   engine: Engine,
   instance: string,
-  isLive: (labels: AttemptLabels) => Promise<boolean>,
+  { isLive, isOwnerAlive }: Judges,
   now: number,
 ): Promise<SweepResult> {
   const isDead = rememberVerdicts(isLive, now);
   let containers = 0;
   let volumes = 0;
   for (let round = 1; round <= ROUNDS; round++) {
-    const removed = await sweepContainers(engine, instance, isDead);
+    const removed = await sweepContainers(engine, instance, isDead, isOwnerAlive);
     const { gone, busy } = await sweepVolumes(engine, instance, isDead, round === ROUNDS);
     containers += removed;
     volumes += gone;
@@ -55,16 +61,28 @@ function rememberVerdicts(isLive: (labels: AttemptLabels) => Promise<boolean>, n
   };
 }
 
-async function sweepContainers(engine: Engine, instance: string, isDead: IsDead): Promise<number> {
+/** A dead process's sandbox stays for as long as the container of a live attempt, adopted by somebody, is in it. */
+async function sweepContainers(
+  engine: Engine,
+  instance: string,
+  isDead: IsDead,
+  isOwnerAlive: (owner: string) => boolean,
+): Promise<number> {
   const listed = await ask(
     engine.host,
     "list the containers",
     engine.docker.listContainers({ all: true, filters: instanceFilter(instance) }),
   );
-  return await removeDead(
-    listed.map(({ Id, Labels }) => ({ labels: Labels, remove: () => removeContainer(engine, Id) })),
-    isDead,
-  );
+  const isAlive = await Promise.all(listed.map(async ({ Labels }) => !(await isDead(Labels))));
+  const owned = listed.filter((_, index) => isAlive[index]);
+  const joined = new Set(owned.map(({ HostConfig }) => HostConfig.NetworkMode));
+  const dead = listed.filter(({ Id, Labels }, index) => {
+    const owner = readOwner(Labels);
+    if (owner === undefined) return !isAlive[index];
+    return !isOwnerAlive(owner) && !joined.has(`container:${Id}`);
+  });
+  await Promise.all(dead.map(({ Id }) => removeContainer(engine, Id)));
+  return dead.length;
 }
 
 /** `busy`: volumes of containers that have come up since; in the last round they are an error. */

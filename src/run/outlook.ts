@@ -1,0 +1,32 @@
+import { startOrder } from "../plan/order.ts";
+import type { Plan, PlannedJob } from "../plan/plan.ts";
+
+/** What may still come of a run after a job, at most; for executors that prepare something for it. */
+export interface Outlook {
+  jobs: number;
+  /** So many of them may run at the same time. */
+  atOnce: number;
+}
+
+/** Follows a run as seen from one worker with so many slots. */
+export class RunOutlook {
+  readonly #total: number;
+  readonly #widestLater = new Map<string, number>();
+  #begun = 0;
+
+  constructor(plan: Plan, slots: number) {
+    this.#total = plan.jobs.length;
+    let widest = 0;
+    for (const names of startOrder(plan).reverse()) {
+      for (const name of names) this.#widestLater.set(name, Math.min(widest, slots));
+      widest = Math.max(widest, names.length);
+    }
+  }
+
+  /** This worker begins the job now. */
+  begin({ name }: PlannedJob): Outlook {
+    this.#begun += 1;
+    const jobs = Math.max(0, this.#total - this.#begun);
+    return { jobs, atOnce: Math.min(jobs, this.#widestLater.get(name) ?? 0) };
+  }
+}
