@@ -7,6 +7,8 @@ export const FIRST_VERSION = 1;
 interface Entry {
   version: number;
   state: RunState;
+  /** What events up to this one tell of is in the state; of later ones it may be. */
+  lastEvent: number;
 }
 
 /**
@@ -26,13 +28,19 @@ export class StateCache {
     return entry?.version === version ? entry.state : undefined;
   }
 
+  /** What is known of an older version: from where `catchUp` has to go on. */
+  behind(runId: string, version: number): { lastEvent: number } | undefined {
+    const entry = this.#entries.get(runId);
+    return entry !== undefined && entry.version < version ? entry : undefined;
+  }
+
   /** What was read under the lock at `version`. Never replaces something newer. */
-  put(version: number, state: RunState): void {
+  put(version: number, state: RunState, lastEvent = 0): void {
     const { id } = state.run;
     const known = this.#entries.get(id);
     if (known !== undefined && known.version >= version) return;
     this.#entries.delete(id);
-    this.#entries.set(id, { version, state });
+    this.#entries.set(id, { version, state, lastEvent });
     if (this.#entries.size > this.#capacity) this.#entries.delete(this.#entries.keys().next().value!);
   }
 
@@ -42,6 +50,20 @@ export class StateCache {
     if (entry?.version !== version - 1) return;
     entry.version = version;
     entry.state.apply(changes);
+  }
+
+  /** Takes an older entry to `version` with everything that changed since, read under the lock. */
+  catchUp(
+    runId: string,
+    version: number,
+    { lastEvent, ...changes }: Pick<RunChanges, "run" | "jobs" | "attempts"> & { lastEvent: number },
+  ): RunState | undefined {
+    const entry = this.#entries.get(runId);
+    if (entry === undefined || entry.version >= version) return this.get(runId, version);
+    entry.state.apply(changes);
+    entry.version = version;
+    entry.lastEvent = lastEvent;
+    return entry.state;
   }
 
   drop(runId: string): void {

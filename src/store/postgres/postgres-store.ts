@@ -16,6 +16,7 @@ import { appendLog, readLog } from "./logs.ts";
 import { SCHEMA_VERSION } from "./migrate.ts";
 import { insertPhases, readPhases } from "./phases.ts";
 import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
+import { readChanges, readLastEvent } from "./read-changes.ts";
 import * as lines from "./read-lines.ts";
 import * as runs from "./read-runs.ts";
 import { readJobs, readNewestAttempts, writeChanges } from "./run-rows.ts";
@@ -247,17 +248,31 @@ export class PostgresStore implements Store {
   }
 
   async #load(session: Session, runId: string, version: number): Promise<RunState> {
-    const cached = this.#states.get(runId, version);
+    const cached = this.#states.get(runId, version) ?? (await this.#catchUp(session, runId, version));
     if (cached !== undefined) return cached;
-    const [row, jobs, attempts] = await Promise.all([
+    const [row, jobs, attempts, lastEvent] = await Promise.all([
       runs.readRunRow(session, runId),
       readJobs(session, runId),
       readNewestAttempts(session, runId),
+      readLastEvent(session, runId),
     ]);
     const [run] = await runs.toRecords(session, this.#plans, [row!]);
     const state = new RunState(run!, jobs, attempts);
-    this.#states.put(version, state);
+    this.#states.put(version, state, lastEvent);
     return state;
+  }
+
+  /** Others have changed the run since it was read: what they changed is read, not the whole of it. */
+  async #catchUp(session: Session, runId: string, version: number): Promise<RunState | undefined> {
+    const known = this.#states.behind(runId, version);
+    if (known === undefined) return undefined;
+    const [row, changes] = await Promise.all([
+      runs.readRunRow(session, runId),
+      readChanges(session, runId, known.lastEvent),
+    ]);
+    if (changes === undefined) return undefined;
+    const [run] = await runs.toRecords(session, this.#plans, [row!]);
+    return this.#states.catchUp(runId, version, { ...changes, run: run! });
   }
 }
 
