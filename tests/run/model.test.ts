@@ -142,12 +142,23 @@ function watchRun(store: MemoryStore, runId: string): { check: () => void; seen:
   return {
     check() {
       const after = store.detailNow(runId)!;
+      if (isSame(before, after)) return;
       checkStep(before, after, everOver);
       for (const job of after.jobs) if (isOver(job)) everOver.add(job.name);
       before = after;
     },
     seen: () => before,
   };
+}
+
+/** Nothing was written in between: every record is the very same. */
+function isSame(before: RunDetail, after: RunDetail): boolean {
+  return (
+    before.run === after.run &&
+    before.attempts.length === after.attempts.length &&
+    before.jobs.every((job, index) => job === after.jobs[index]) &&
+    before.attempts.every((attempt, index) => attempt === after.attempts[index])
+  );
 }
 
 /** Claims a job if there is one for this worker, which must be one that it may have. */

@@ -60,11 +60,12 @@ async function startOrFind(): Promise<Server> {
 
 /**
  * The shell that runs the server takes the words `crash`, `stop` and `restart`, and waits for the end of its standard input,
- * which comes with the end of this process however it ends; then it stops the server and removes its files.
+ * which comes with the end of this process however it ends; then it stops the server and removes its files. Processes are
+ * taken away here, power is not: the server need not wait for the disk.
  */
 const RUN_SERVER = `
   serve() {
-    "$1/postgres" -D "$2" -p "$3" -k "$2" -c listen_addresses=127.0.0.1 -c max_connections=200 >>"$2/log" 2>&1 &
+    "$1/postgres" -D "$2" -p "$3" -k "$2" -c listen_addresses=127.0.0.1 -c max_connections=200 -c fsync=off >>"$2/log" 2>&1 &
     server=$!
   }
   serve "$@"
@@ -90,7 +91,8 @@ export async function startServer(): Promise<OwnServer> {
   const asUser = userInfo().uid === 0 ? ["runuser", "-u", "postgres", "--"] : [];
   if (asUser.length > 0) giveTo(directory, passwordFile);
   const initdb = [`${programs}/initdb`, "-D", data, "-U", "cicd", "--pwfile", passwordFile];
-  await succeed([...asUser, ...initdb, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]);
+  const format = ["-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"];
+  await succeed([...asUser, ...initdb, ...format, "--no-sync"]);
   const port = await freePort();
   const shell = Bun.spawn(
     [...asUser, "sh", "-c", RUN_SERVER, "sh", programs, data, String(port), directory],

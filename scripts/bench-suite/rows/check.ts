@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { contest } from "../contest.ts";
+import type { Bench } from "../bench.ts";
+import { type Contestant, contest } from "../contest.ts";
 import { type BenchPipeline, NO_OP, pipelineFile } from "../pipelines.ts";
 import { atMost, type Finding, type Row, type Side, sideOf } from "../row.ts";
 
@@ -16,30 +17,32 @@ export const check: Row = {
   title: "check of a file of 500 jobs; of 1,000 and 2,000 for the growth",
   isCheap: true,
   async measure(bench) {
-    const repository = await bench.repository(NO_OP, "native");
-    const contestants = SIZES.map((size) => {
-      const file = join(bench.directory, `${size}-jobs.yml`);
-      return {
-        name: `${size} jobs`,
-        file,
-        run: () => bench.time([bench.cicd, "check", "-f", file], repository),
-      };
-    });
-    for (const [index, { file }] of contestants.entries()) {
-      await writeFile(file, pipelineFile(manyJobs(SIZES[index]!), "native"));
-    }
+    const contestants = await checking(bench);
     const samples = await contest(contestants, bench.rounds * TIMES_AS_MANY);
     const sides = contestants.map(({ name }, index) => sideOf(name, "ms", samples[index]!));
     return [atMost("check of 500 jobs", sides[0]!, MOST_MS), growth(sides)];
   },
 };
 
-function growth(sides: Side[]): Finding {
+/** `cicd check` of a file of 500 jobs, of 1,000 and of 2,000. */
+export async function checking(bench: Bench): Promise<Contestant[]> {
+  const repository = await bench.repository(NO_OP, "native");
+  return Promise.all(
+    SIZES.map(async (size) => {
+      const file = join(bench.directory, `${size}-jobs.yml`);
+      await writeFile(file, pipelineFile(manyJobs(size), "native"));
+      return { name: `${size} jobs`, run: () => bench.time([bench.cicd, "check", "-f", file], repository) };
+    }),
+  );
+}
+
+/** `sides` are those of `checking`, in its order. */
+export function growth(sides: readonly Side[], limit = MOST_GROWTH): Finding {
   const [small, middle, large] = sides.map(({ median }) => median) as [number, number, number];
   const value = (large - middle) / (SIZES[2] - SIZES[1]) / ((middle - small) / (SIZES[1] - SIZES[0]));
   return {
-    ...{ what: "check grows linearly", sides, value, limit: MOST_GROWTH, holds: value <= MOST_GROWTH },
-    goal: `a job costs ≤ ${MOST_GROWTH} × as much beyond 1,000 as before`,
+    ...{ what: "check grows linearly", sides: [...sides], value, limit, holds: value <= limit },
+    goal: `a job costs ≤ ${limit} × as much beyond 1,000 as before`,
     result: `${value.toFixed(2)} ×`,
   };
 }

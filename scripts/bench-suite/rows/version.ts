@@ -1,4 +1,6 @@
-import { contest } from "../contest.ts";
+import { basename } from "node:path";
+import type { Bench } from "../bench.ts";
+import { type Contestant, contest } from "../contest.ts";
 import { atMostTimes, type Row, sideOf } from "../row.ts";
 
 const TIMES_AS_MANY = 5;
@@ -9,15 +11,21 @@ export const version: Row = {
   title: "cicd --version, whole process, against docker --version",
   isCheap: true,
   async measure(bench) {
-    const run = (program: string) => () => bench.time([program, "--version"], bench.directory);
-    const [own, docker] = await contest(
-      [
-        { name: "cicd", run: run(bench.cicd) },
-        { name: "docker", run: run("docker") },
-      ],
-      bench.rounds * TIMES_AS_MANY,
-    );
-    const sides = [sideOf("cicd --version", "ms", own!), sideOf("docker --version", "ms", docker!)] as const;
+    const contestants = askingVersion(bench);
+    const [own, docker] = await contest(contestants, bench.rounds * TIMES_AS_MANY);
+    const sides = [
+      sideOf(contestants[0].name, "ms", own!),
+      sideOf(contestants[1].name, "ms", docker!),
+    ] as const;
     return [atMostTimes("cicd --version", ...sides, 1)];
   },
 };
+
+/** `cicd --version` and `docker --version`. */
+export function askingVersion(bench: Bench): [Contestant, Contestant] {
+  const asking = (program: string) => ({
+    name: `${basename(program)} --version`,
+    run: () => bench.time([program, "--version"], bench.directory),
+  });
+  return [asking(bench.cicd), asking("docker")];
+}

@@ -1,0 +1,3 @@
+import { killsSuite } from "./kills.ts";
+
+killsSuite(100);
