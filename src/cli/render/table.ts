@@ -19,15 +19,17 @@ export function renderTable(rows: string[][], indent = ""): string {
     widths.push(measured);
   }
   const gaps = Array.from({ length: Math.max(0, ...columns) + 3 }, (_, length) => " ".repeat(length));
-  const lines = rows.map((row, index) => {
-    let line = indent;
-    for (let i = 0; i < row.length; i += 1) {
-      const isLast = i === row.length - 1;
-      line += isLast ? row[i]! : row[i]! + gaps[columns[i]! - widths[index]![i]! + 2]!;
-    }
-    return `${line.trimEnd()}\n`;
-  });
-  return lines.join("");
+  const parts: string[] = [];
+  for (let r = 0; r < rows.length; r += 1) {
+    const row = rows[r]!;
+    const measured = widths[r]!;
+    let last = row.length - 1;
+    while (last >= 0 && row[last]!.trimEnd() === "") last -= 1;
+    parts.push(indent);
+    for (let i = 0; i < last; i += 1) parts.push(row[i]!, gaps[columns[i]! - measured[i]! + 2]!);
+    parts.push(last < 0 ? "\n" : `${row[last]!.trimEnd()}\n`);
+  }
+  return parts.join("");
 }
 
 /** A table of GitHub-flavoured Markdown; the first row heads it. */
