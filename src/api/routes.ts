@@ -4,6 +4,7 @@ import { STREAM_MESSAGES } from "./events.ts";
 import * as request from "./requests.ts";
 import type { Route } from "./route.ts";
 import { ENDED_RUN, REOPENED_RUN, REPORT, RUN } from "./shapes.ts";
+import { TRACE } from "./trace.ts";
 
 const MIB = 1024 * 1024;
 const SMALL_BODY = { kind: "json", maxBytes: MIB } as const;
@@ -112,6 +113,14 @@ export const ROUTES = {
     summary: "A run with its stages and jobs",
     params: request.RUN_PARAMS,
     response: ok(RUN),
+  },
+  traceRun: {
+    method: "GET",
+    path: "/api/v1/runs/{run}/trace",
+    role: "read",
+    summary: "Where a run's time went: the phases of its attempts, and its critical path",
+    params: request.RUN_PARAMS,
+    response: ok(TRACE),
   },
   cancelRun: {
     method: "POST",

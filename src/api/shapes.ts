@@ -48,7 +48,7 @@ export const RUN_STATUSES = STATUS_WORDS.filter((word) => word !== "created") as
   "created"
 >[];
 export const TRIGGER = v.picklist(TRIGGERS);
-const STATUS = v.picklist(STATUS_WORDS);
+export const STATUS = v.picklist(STATUS_WORDS);
 
 const SPAN = {
   startedAt: v.nullable(TIME),

@@ -19,6 +19,8 @@ import { type Report, type ReportQuery, report, reportForm } from "./report.ts";
 import type { PipelineSelection } from "./run-request.ts";
 import type { DryRunAnswer, PlanRequest, Service } from "./service.ts";
 import { describeRun, type RunJson, type RunSummaryJson } from "./shapes.ts";
+import type { TraceJson } from "./trace.ts";
+import { traceRun } from "./trace-run.ts";
 
 /**
  * The service of this process over its own store. Whoever asks about recorded runs first has those ended whose process is
@@ -51,6 +53,10 @@ export class LocalService implements Service {
   async read(runId: string): Promise<RunJson | undefined> {
     const detail = await (await this.app.store()).readRun(runId);
     return detail === undefined ? undefined : describeRun(this.app, detail);
+  }
+
+  async trace(runId: string): Promise<TraceJson> {
+    return traceRun(this.app, runId);
   }
 
   async *follow(

@@ -1,4 +1,4 @@
-import { type PhaseSpan, PhaseRecorder, type RunPhase, steadyClock } from "../run/phases.ts";
+import { PhaseRecorder, type PhaseSpan, type RunPhase, steadyClock } from "../run/phases.ts";
 import type { Store } from "../run/store.ts";
 
 /**

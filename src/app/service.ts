@@ -11,6 +11,7 @@ import type { ReopenedRun } from "./retry-run.ts";
 import type { PipelineSelection } from "./run-request.ts";
 import type { RunJson, RunSummaryJson } from "./shapes.ts";
 import type { TokenService } from "./tokens.ts";
+import type { TraceJson } from "./trace.ts";
 
 /**
  * What the command line asks for, wherever the answer comes from: this process with its own store, or a server by its REST
@@ -27,6 +28,8 @@ export interface Service {
   find(selection: RunSelection, signal: AbortSignal): Promise<RunJson>;
   /** Undefined: it has been deleted. */
   read(runId: string, signal: AbortSignal): Promise<RunJson | undefined>;
+  /** As `traceRun`, of a run that `find` or `read` gave. */
+  trace(runId: string, signal: AbortSignal): Promise<TraceJson>;
   /** As `followRun`. */
   follow(
     runId: string,

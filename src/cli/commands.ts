@@ -46,6 +46,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => load(import("./commands/report.ts")),
   },
   {
+    name: "trace",
+    summary: "shows where the time of a run went, and what made it so long",
+    load: () => load(import("./commands/trace.ts")),
+  },
+  {
     name: "logs",
     summary: "prints the log of a job, or of all jobs of a run",
     load: () => load(import("./commands/logs.ts")),

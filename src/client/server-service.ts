@@ -16,6 +16,7 @@ import type { PipelineSelection } from "../app/run-request.ts";
 import type { DryRunAnswer, PlanRequest, RemoteService, ServerFacts, StartedRuns } from "../app/service.ts";
 import type { JobJson, RunJson, RunSummaryJson } from "../app/shapes.ts";
 import type { TokenService } from "../app/tokens.ts";
+import type { TraceJson } from "../app/trace.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import { ServerProblem } from "./answers.ts";
 import type { ApiClient } from "./api-client.ts";
@@ -88,6 +89,10 @@ export class ServerService implements RemoteService {
       if (error instanceof CicdError && error.code === "NOT_FOUND") return undefined;
       throw error;
     }
+  }
+
+  trace(runId: string, signal: AbortSignal): Promise<TraceJson> {
+    return this.client.ask("traceRun", { params: { run: runId } }, signal);
   }
 
   async *follow(

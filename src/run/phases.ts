@@ -15,6 +15,29 @@ export type AttemptPhase = StartPhase | "script" | "artifacts" | "record" | "cle
  */
 export type RunPhase = "startup" | "source" | "snapshot" | "sweep" | "record" | "cleanup" | "closing";
 
+/** What is not measured but follows. `queued`: from when it could start to its claim. `idle`: the run had ended or waited for a person. */
+export type TracePhase = AttemptPhase | RunPhase | "queued" | "idle";
+
+/** In the order in which they come. */
+export const TRACE_PHASES = [
+  "startup",
+  "source",
+  "snapshot",
+  "sweep",
+  "queued",
+  "pull",
+  "workspace",
+  "services",
+  "start",
+  "script",
+  "artifacts",
+  "record",
+  "unrecorded",
+  "idle",
+  "cleanup",
+  "closing",
+] as const satisfies readonly TracePhase[];
+
 /** Both ends by one clock, with fractions of milliseconds. */
 export interface PhaseSpan<P extends string = AttemptPhase | RunPhase> {
   phase: P;

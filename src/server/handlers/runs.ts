@@ -4,6 +4,7 @@ import { findRun, readRun, toRunFilter } from "../../app/find-run.ts";
 import { report } from "../../app/report.ts";
 import { reopenRun } from "../../app/retry-run.ts";
 import { describeRun, toRunSummaryJson } from "../../app/shapes.ts";
+import { traceRun } from "../../app/trace-run.ts";
 import { waitForEnd } from "../../app/wait-for-end.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { RunRecord } from "../../run/records.ts";
@@ -15,7 +16,15 @@ import { repoKeyOf } from "../repo-key.ts";
 const DEFAULT_PAGE = 50;
 
 export const runHandlers: Handlers<
-  "listRuns" | "findRun" | "readRun" | "cancelRun" | "stopRun" | "retryRun" | "report" | "listPipelines"
+  | "listRuns"
+  | "findRun"
+  | "readRun"
+  | "cancelRun"
+  | "stopRun"
+  | "retryRun"
+  | "traceRun"
+  | "report"
+  | "listPipelines"
 > = {
   async listRuns({ query }, context) {
     const { app } = context;
@@ -62,6 +71,10 @@ export const runHandlers: Handlers<
       });
     }
     return reopenRun(app, detail, { jobs: body.jobs, actor: actorOf(context) }, signal);
+  },
+
+  async traceRun({ params }, { app }) {
+    return traceRun(app, params.run);
   },
 
   async report({ query }, { app, signal }) {
