@@ -52,6 +52,7 @@ export async function workQueue(app: App, options: QueueWorkOptions, signal: Abo
     layers: await app.layers(),
     executor: await app.executor(options.executor),
   };
+  await parts.executor.check();
   const startedAt = app.now();
   const { slots } = options;
   const watch = countLeft(options.observe);

@@ -1,4 +1,4 @@
-import { realpath, stat } from "node:fs/promises";
+import { realpathSync, statSync } from "node:fs";
 import { relative } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import { type Git, records } from "./git.ts";
@@ -18,7 +18,7 @@ export interface LocalRepository {
 
 /** Finds the repository around `path`. Throws GIT_NOT_A_REPOSITORY, PERMISSION_DENIED, GIT_FAILED. */
 export async function findRepository(git: Git, path: string, signal: AbortSignal): Promise<LocalRepository> {
-  return findRepositoryAround(git, await realDirectory(path), signal);
+  return findRepositoryAround(git, realDirectory(path), signal);
 }
 
 const FACTS = ["--is-bare-repository", "--show-object-format", "--git-dir", "--git-path", "index"];
@@ -65,10 +65,10 @@ function refuseForeignTree(start: string, topLevel: string): void {
 }
 
 /** Throws GIT_NOT_A_REPOSITORY where there is no directory, PERMISSION_DENIED. */
-export async function realDirectory(path: string): Promise<string> {
+export function realDirectory(path: string): string {
   try {
-    const real = await realpath(path);
-    if ((await stat(real)).isDirectory()) return real;
+    const real = realpathSync.native(path);
+    if (statSync(real).isDirectory()) return real;
   } catch (error) {
     if (!hasErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) throw ioError(error, `looking for ${path}`);
   }

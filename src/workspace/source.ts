@@ -78,7 +78,7 @@ async function openRequest(
     throw new CicdError("USAGE", "A ref can be asked for of a URL only.", {
       hint: "Name a branch or commit.",
     });
-  const start = await realDirectory(request.repo);
+  const start = realDirectory(request.repo);
   const isCommit = request.branch !== undefined || request.commit !== undefined;
   const facts = isCommit ? undefined : askFacts(git, start, signal);
   const repository = await findRepositoryAround(git, start, signal);
