@@ -28,6 +28,29 @@ beforeEach(() => {
 
 const codeOf = (error: unknown) => (error as CicdError).code;
 
+test("a report in lines says of runs, stages and jobs what the whole one says", async () => {
+  await fixture.record(WEB, { compile: {} });
+  await fixture.record(WEB, { compile: FAILED });
+  const ask = (of: object, summariesOnly: boolean) =>
+    report(fixture.app, "/repo", { pipeline: "web", ...of, summariesOnly }) as Promise<
+      Record<string, { jobs?: unknown[]; jobCount?: number }[]>
+    >;
+  for (const of of [{}, { stage: "test" }, { stage: "test", job: "lint" }, { stage: "build", limit: 1 }]) {
+    const [list = "", whole = []] = Object.entries(await ask(of, false))[0]!;
+    const lines = (await ask(of, true))[list]!;
+    expect(lines.map(({ jobCount }) => jobCount)).toEqual(
+      whole.map(({ jobs }) => (list === "stages" ? jobs!.length : undefined)),
+    );
+    for (const [index, { jobCount: _, ...line }] of lines.entries()) {
+      const { note: _note, ...said } = line as { note?: string };
+      expect(whole[index]).toMatchObject(said);
+    }
+    expect(lines).toHaveLength(whole.length);
+  }
+  const missing = await ask({ stage: "tst" }, true).catch((error: unknown) => error);
+  expect((missing as CicdError).hint).toContain("test");
+});
+
 describe("a run as JSON", () => {
   test("counts durations from the start, up to now while it lasts", async () => {
     const { run } = await fixture.record(WEB, { compile: {} });
