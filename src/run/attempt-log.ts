@@ -7,9 +7,9 @@ type Persisting = <T>(act: () => Promise<T>) => Promise<T>;
 
 /**
  * Writes the log of one attempt: what comes in is sanitized, cut at the limit, hashed and stored in chunks, at the latest
- * `flushMs` after it came. `write` resolves when there is room again (back-pressure). A log opened for an attempt that has
- * one already continues it: of the job's output, which is given again from its first byte, the part already stored is
- * passed over.
+ * `flushMs` after it came. `write` resolves when there is room again (back-pressure). A log that is resumed, of an attempt that
+ * may have one already, is continued: of the job's output, which is given again from its first byte, the part already stored
+ * is passed over.
  */
 export class AttemptLog {
   readonly #store: LogStore;
@@ -46,15 +46,28 @@ export class AttemptLog {
     this.#buffer = new Uint8Array(limits.chunkBytes);
   }
 
-  /** `start` is said last before the job's first byte: it separates what cicd says from what the job prints. */
-  static async open(
+  /**
+   * The log of an attempt that has none. `start` is said last before the job's first byte: it separates what cicd says from
+   * what the job prints.
+   */
+  static begin(
+    store: LogStore,
+    at: AttemptId,
+    start: string,
+    limits: LogLimits,
+    persist: Persisting,
+  ): AttemptLog {
+    return new AttemptLog(store, at, new TextEncoder().encode(noteLine(start)), limits, persist);
+  }
+
+  static async resume(
     store: LogStore,
     at: AttemptId,
     start: string,
     limits: LogLimits,
     persist: Persisting,
   ): Promise<AttemptLog> {
-    const log = new AttemptLog(store, at, new TextEncoder().encode(noteLine(start)), limits, persist);
+    const log = AttemptLog.begin(store, at, start, limits, persist);
     await log.#resume();
     return log;
   }

@@ -10,7 +10,7 @@ import type { Outlook } from "./outlook.ts";
 import type { Persist } from "./persist.ts";
 import { type AttemptPhase, PhaseRecorder } from "./phases.ts";
 import type { ArtifactRecord, AttemptRecord, Lease, Outcome, RunRecord } from "./records.ts";
-import type { RunDetail, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { isGivenUp, Storing } from "./storing.ts";
 import type { LayerPath, LayerStore } from "./workspace.ts";
 
@@ -69,7 +69,9 @@ export async function runAttempt(
     return { end: { kind: "recorded", status: "canceled", failureReason: "canceled" }, cleanUp: nothing };
   if (started?.kind !== "done" && !isRunning) return { end: { kind: "lost" }, cleanUp: nothing };
   const limits = { maxBytes: context.logLimitBytes, chunkBytes: 128 * 1024, flushMs: 100 };
-  const log = await AttemptLog.open(store, lease, startLine(context, planned, name), limits, (act) =>
+  // Who has just started it finds no log of it.
+  const openLog = isRunning ? AttemptLog.resume : AttemptLog.begin;
+  const log = await openLog(store, lease, startLine(context, planned, name), limits, (act) =>
     persist("store a log", act, storing.giveUp),
   );
   const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, toCome, storing, phases };
@@ -191,13 +193,12 @@ const nothing = async () => {};
 
 async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<AttemptSpec> {
   const { run, lease, planned, name, log } = attempt;
-  const isAlone = planned.artifactsFrom.length === 0 && !attempt.isAdopted;
-  const read = () => context.store.readRun(run.id);
-  const detail = isAlone ? undefined : await context.persist("read a run", read, attempt.storing.giveUp);
-  const record = detail?.attempts.find(
-    ({ jobId, number }) => jobId === lease.jobId && number === lease.attempt,
-  );
-  const elapsedMs = attempt.isAdopted && record !== undefined ? elapsedOf(record, context.leaseMs) : 0;
+  const wanted = attempt.isAdopted ? [...planned.artifactsFrom, planned.name] : planned.artifactsFrom;
+  const read = () => context.store.readNewestAttempts(run.id, wanted);
+  const newest: ReadonlyMap<string, AttemptRecord> =
+    wanted.length === 0 ? new Map() : await context.persist("read a run", read, attempt.storing.giveUp);
+  const record = attempt.isAdopted ? newest.get(planned.name) : undefined;
+  const elapsedMs = record?.number === lease.attempt ? elapsedOf(record, context.leaseMs) : 0;
   const environment = jobEnvironment(planned, run.plan, {
     runNumber: run.number,
     runId: run.id,
@@ -218,7 +219,7 @@ async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<A
     labels: { instance: context.instance, run: run.id, job: lease.jobId, attempt: lease.attempt },
     job: resolveReferences(planned, environment),
     environment,
-    layers: await layersFor(context.layers, planned, run, detail),
+    layers: await layersFor(context.layers, planned, run, newest),
     timeoutMs: Math.max(1, planned.timeoutMs - elapsedMs),
     graceMs: context.graceMs,
     logLimitBytes: context.logLimitBytes,
@@ -255,14 +256,11 @@ async function layersFor(
   layers: LayerStore,
   planned: PlannedJob,
   run: RunRecord,
-  detail: RunDetail | undefined,
+  newest: ReadonlyMap<string, AttemptRecord>,
 ): Promise<LayerPath[]> {
   const paths = [await orMissing(run, "the files of this run", layers.snapshotPath(run.source.tree))];
   for (const from of planned.artifactsFrom) {
-    const job = detail?.jobs.find(({ name }) => name === from);
-    const attempt = detail?.attempts.find(
-      ({ jobId, number }) => jobId === job?.id && number === job?.attempt,
-    );
+    const attempt = newest.get(from);
     if (attempt?.artifactLayer != null) {
       const path = layers.layerPath(attempt.artifactLayer);
       paths.push(await orMissing(run, `the artifacts of ${JSON.stringify(from)}`, path));

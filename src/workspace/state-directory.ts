@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
-import { lstat, mkdir, rm, utimes } from "node:fs/promises";
+import { lstatSync, mkdirSync, utimesSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno, ioError } from "./io-error.ts";
 
@@ -75,9 +75,10 @@ export async function openTemporaryDirectory(
 /** Marks a directory as used now, for `collectGarbage`. False: there is none. */
 export async function markUsed(path: string): Promise<boolean> {
   try {
+    // It takes less time than another thread would to begin with it, and each job waits for it.
     const now = new Date();
-    if (!(await lstat(path)).isDirectory()) return false;
-    await utimes(path, now, now);
+    if (!lstatSync(path).isDirectory()) return false;
+    utimesSync(path, now, now);
     return true;
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return false;
