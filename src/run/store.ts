@@ -50,6 +50,8 @@ export interface RunStore {
    */
   createRun(run: NewRun): Promise<RunRecord>;
   readRun(runId: string): Promise<RunDetail | undefined>;
+  /** The newest attempt of each of these jobs that has one, by job name. */
+  readNewestAttempts(runId: string, jobs: readonly string[]): Promise<Map<string, AttemptRecord>>;
   /** The run alone: for whoever asks often how it stands. */
   readRunRecord(runId: string): Promise<RunRecord | undefined>;
   /** Newest first (by creation, then id), unless the filter says otherwise. */

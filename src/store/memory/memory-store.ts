@@ -31,6 +31,7 @@ import { applyCommand, assignedEvent, settleNewRun } from "../../run/transitions
 import { durationsOf } from "./durations.ts";
 import { findClaimable } from "./find-claimable.ts";
 import { jobLinesOf, runLineOf } from "./lines.ts";
+import { byCreation, matches } from "./match-runs.ts";
 
 type StoredArtifact = ArtifactRecord & { jobId: string; attempt: number };
 
@@ -96,6 +97,13 @@ export class MemoryStore implements Store {
 
   async readRunRecord(runId: string): Promise<RunRecord | undefined> {
     return this.#runs.get(runId)?.state.run;
+  }
+
+  async readNewestAttempts(runId: string, jobs: readonly string[]): Promise<Map<string, AttemptRecord>> {
+    const { jobs: rows = [], attempts } = this.#runs.get(runId)?.state ?? {};
+    const asked = rows.filter(({ name }) => jobs.includes(name));
+    const found = asked.map(({ id, name }) => [name, attempts?.get(id)] as const);
+    return new Map(found.flatMap(([name, attempt]) => (attempt === undefined ? [] : [[name, attempt]])));
   }
 
   /** The same without the promise. */
@@ -355,34 +363,6 @@ function isSameDelivery(run: RunRecord, input: NewRun): boolean {
     run.delivery === input.delivery &&
     run.pipeline === input.pipeline &&
     run.source.repo.key === input.source.repo.key
-  );
-}
-
-function byCreation(a: Pick<RunRecord, "createdAt" | "id">, b: Pick<RunRecord, "createdAt" | "id">): number {
-  if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
-  if (a.id === b.id) return 0;
-  return a.id < b.id ? -1 : 1;
-}
-
-function isBehind(run: RunRecord, { behind, oldestFirst }: RunFilter): boolean {
-  if (behind === undefined) return true;
-  return oldestFirst === true ? byCreation(run, behind) > 0 : byCreation(run, behind) < 0;
-}
-
-function matches(run: RunRecord, filter: RunFilter): boolean {
-  const { source } = run;
-  return (
-    (filter.repoKey === undefined || source.repo.key === filter.repoKey) &&
-    (filter.pipeline === undefined || run.pipeline === filter.pipeline) &&
-    (filter.number === undefined || run.number === filter.number) &&
-    (filter.branch === undefined || source.branch === filter.branch) &&
-    (filter.commit === undefined || source.commit?.startsWith(filter.commit.toLowerCase()) === true) &&
-    (filter.statuses === undefined || filter.statuses.includes(run.status)) &&
-    (filter.mode === undefined || run.mode === filter.mode) &&
-    (filter.triggers === undefined || filter.triggers.includes(run.trigger)) &&
-    isBehind(run, filter) &&
-    (filter.finishedBefore === undefined ||
-      (run.finishedAt !== null && run.finishedAt < filter.finishedBefore))
   );
 }
 

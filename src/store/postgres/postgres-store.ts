@@ -1,6 +1,6 @@
 import type { Command, CommandResult } from "../../run/command.ts";
 import { phasesOf, type RecordedPhases } from "../../run/phases.ts";
-import type { Lease, Owner, RunRecord } from "../../run/records.ts";
+import type { AttemptRecord, Lease, Owner, RunRecord } from "../../run/records.ts";
 import { type RunChanges, RunState } from "../../run/run-state.ts";
 import type { JobLine, LogChunk, NewRun, RunDetail, RunFilter, RunLine, Store } from "../../run/store.ts";
 import { applyCommand } from "../../run/transitions.ts";
@@ -87,6 +87,10 @@ export class PostgresStore implements Store {
       const records = await runs.toRecords(session, this.#plans, [row]);
       return (await runs.readDetails(session, records))[0];
     });
+  }
+
+  readNewestAttempts(runId: string, jobs: readonly string[]): Promise<Map<string, AttemptRecord>> {
+    return this.#db.read((session) => runs.readAttemptsOfJobs(session, runId, jobs));
   }
 
   readRunRecord(runId: string): Promise<RunRecord | undefined> {

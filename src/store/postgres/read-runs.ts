@@ -12,7 +12,7 @@ import { groupDetails } from "../run-details.ts";
 import { selectRuns } from "../run-filter.ts";
 import { type RunRow, runRecord } from "../run-row.ts";
 import { type PlanCache, StoredPlan } from "../stored-plan.ts";
-import type { Session } from "./postgres-connection.ts";
+import { type Session, withoutNul } from "./postgres-connection.ts";
 
 export function readRunRow(db: Session, runId: string): Promise<RunRow | undefined> {
   return db.get<RunRow>(`SELECT ${RUN_COLUMNS} FROM ${RUN_TABLES} WHERE runs.id = $1`, runId);
@@ -53,6 +53,21 @@ export async function readDetails(db: Session, runs: RunRecord[]): Promise<RunDe
     ),
   ]);
   return groupDetails(runs, { jobs, attempts, artifacts });
+}
+
+/** The newest ones, by job name. */
+export async function readAttemptsOfJobs(
+  db: Session,
+  runId: string,
+  names: readonly string[],
+): Promise<Map<string, AttemptRecord>> {
+  const rows = await db.all<AttemptRecord & { name: string }>(
+    `SELECT jobs.name, ${ATTEMPT_COLUMNS}
+     FROM jobs JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+     WHERE jobs.run_id = $1 AND jobs.name = ANY (ARRAY(SELECT json_array_elements_text($2::text::json)))`,
+    ...[runId, JSON.stringify(names.map(withoutNul))],
+  );
+  return new Map(rows.map(({ name, ...attempt }) => [name, attempt]));
 }
 
 export function listPipelines(db: Session, repoKey: string): Promise<{ name: string; runs: number }[]> {

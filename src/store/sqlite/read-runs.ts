@@ -97,6 +97,21 @@ export function findJobLines(
   return jobLines(rows, stored, of);
 }
 
+/** The newest ones, by job name. */
+export function readAttemptsOfJobs(
+  db: SqliteConnection,
+  runId: string,
+  names: readonly string[],
+): Map<string, AttemptRecord> {
+  const rows = db.all<AttemptRecord & { name: string }>(
+    `SELECT jobs.name, ${ATTEMPT_COLUMNS}
+     FROM jobs JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+     WHERE jobs.run_id = ?1 AND jobs.name IN (SELECT value FROM json_each(?2))`,
+    ...[runId, JSON.stringify(names)],
+  );
+  return new Map(rows.map(({ name, ...attempt }) => [name, attempt]));
+}
+
 export function listPipelines(db: SqliteConnection, repoKey: string): { name: string; runs: number }[] {
   return db.all(
     `SELECT pipelines.name, count(*) AS runs

@@ -1,6 +1,12 @@
 import type { Command, CommandResult } from "../../run/command.ts";
 import { phasesOf, type RecordedPhases } from "../../run/phases.ts";
-import { type Lease, type Owner, type RunRecord, TERMINAL_JOB_STATES } from "../../run/records.ts";
+import {
+  type AttemptRecord,
+  type Lease,
+  type Owner,
+  type RunRecord,
+  TERMINAL_JOB_STATES,
+} from "../../run/records.ts";
 import { type RunChanges, RunState } from "../../run/run-state.ts";
 import type { JobLine, LogChunk, NewRun, RunDetail, RunFilter, RunLine, Store } from "../../run/store.ts";
 import { applyCommand } from "../../run/transitions.ts";
@@ -74,6 +80,10 @@ export class SqliteStore implements Store {
       const row = runs.readRunRow(this.#db, runId);
       return row && runs.readDetails(this.#db, [runs.recordOf(this.#db, this.#plans, row)])[0];
     });
+  }
+
+  readNewestAttempts(runId: string, jobs: readonly string[]): Promise<Map<string, AttemptRecord>> {
+    return this.#db.read(() => runs.readAttemptsOfJobs(this.#db, runId, jobs));
   }
 
   readRunRecord(runId: string): Promise<RunRecord | undefined> {

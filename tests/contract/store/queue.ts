@@ -173,6 +173,27 @@ export function queueContract(under: StoreUnderTest): void {
       expect(order.map(({ jobId }) => jobId)).toEqual(["a-0", "a-1", "0-0"]);
     });
 
+    test("make a new attempt, which is the one that is read by the job's name", async () => {
+      const { store, another } = under;
+      await store.createRun(newRun("a", THREE_JOBS));
+      await store.createRun(newRun("b", THREE_JOBS, { pipeline: "other" }));
+      const ofRun = { scope: { kind: "runs" as const, runIds: ["a"] } };
+      await finish(store, await started(store, ofRun), FAILURE);
+      await store.execute("a", { type: "retry", jobs: ["left"], actor: "me", owner: null });
+      const both = [await started(store, ofRun), await started(store, ofRun)];
+      const [left, right] = both.sort((one, two) => (one.jobId < two.jobId ? -1 : 1)) as [Lease, Lease];
+      await finish(another, left, { ...SUCCESS, artifactLayer: "layer" });
+      const newest = await another.readNewestAttempts("a", ["left", "right", "after", "none"]);
+      expect([...newest.keys()].sort()).toEqual(["left", "right"]);
+      expect(newest.get("left")).toEqual(await attemptOf(store, left));
+      expect(newest.get("left")).toMatchObject({ number: 2, artifactLayer: "layer" });
+      expect(newest.get("right")).toEqual(await attemptOf(store, right));
+      expect((await store.readNewestAttempts("a", ["right"])).size).toBe(1);
+      expect((await store.readNewestAttempts("none", ["right"])).size).toBe(0);
+      expect(await store.readRunRecord("a")).toEqual((await detail(another, "a")).run);
+      expect(await store.readRunRecord("none")).toBeUndefined();
+    });
+
     test("never give one job to two: 500 jobs, 16 claimers, two connections", async () => {
       const jobs = Array.from({ length: 100 }, (_, i) => plannedJob(`j${i}`));
       await Promise.all([1, 2, 3, 4, 5].map((n) => under.store.createRun(newRun(`run-${n}`, planOf(jobs)))));
