@@ -37,7 +37,7 @@ async function measureSqlite(): Promise<Finding[]> {
   const directory = await mkdtemp(join(tmpdir(), "cicd-bench-scheduling-"));
   try {
     let databases = 0;
-    return await measureShapes("SQLite", () =>
+    return await measureShapes("SQLite", SHAPES, () =>
       openSqliteStore({ path: join(directory, `${databases++}.db`) }),
     );
   } finally {
@@ -45,20 +45,24 @@ async function measureSqlite(): Promise<Finding[]> {
   }
 }
 
-/** Nothing where there is no server. */
+/** One shape, for it takes minutes. Nothing where there is no server. */
 async function measurePostgres(): Promise<Finding[]> {
   const database = await newSchema().catch(() => undefined);
   if (database === undefined) return [];
   try {
-    return await measureShapes("PostgreSQL", () => openPostgresStore({ url: database.url }));
+    return await measureShapes("PostgreSQL", { layers }, () => openPostgresStore({ url: database.url }));
   } finally {
     await database.drop();
   }
 }
 
-async function measureShapes(kind: string, open: () => Promise<Store>): Promise<Finding[]> {
+async function measureShapes(
+  kind: string,
+  shapes: typeof SHAPES,
+  open: () => Promise<Store>,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const [shape, planOfSize] of Object.entries(SHAPES)) {
+  for (const [shape, planOfSize] of Object.entries(shapes)) {
     const sides: Side[] = [];
     for (const size of SIZES) {
       sides.push(sideOf(`${size} jobs`, "ms", [await msPerJob(await open(), planOfSize(size))]));
