@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:tes
 import { inspect } from "node:util";
 import postgres from "postgres";
 import type { Store } from "../../src/run/store.ts";
+import { SCHEMA_VERSION } from "../../src/store/postgres/migrate.ts";
 import { openPostgresStore, type PostgresOptions } from "../../src/store/postgres/open-postgres-store.ts";
 import { claim, claimed, finishedRun, ONE_JOB, started } from "../contract/store/acts.ts";
 import { eventually } from "../support/eventually.ts";
@@ -38,7 +39,7 @@ describe("a PostgreSQL store's schema", () => {
     const stores = await Promise.all(Array.from({ length: 6 }, () => openStore()));
     const runs = await Promise.all(stores.map((store, i) => store.createRun(newRun(`r${i}`, ONE_JOB))));
     expect(runs.map(({ number }) => number).sort()).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(await stores[0]!.describe()).toMatchObject({ kind: "postgres", schemaVersion: 6 });
+    expect(await stores[0]!.describe()).toMatchObject({ kind: "postgres", schemaVersion: SCHEMA_VERSION });
   });
 
   test("of a newer cicd is refused", async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Store } from "../../src/run/store.ts";
+import { SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
 import { claimed, finishedRun, ONE_JOB, started } from "../contract/store/acts.ts";
 import { newRun } from "../support/plans.ts";
@@ -48,7 +49,11 @@ describe("a SQLite store's file", () => {
     const mode = (file: string) => statSync(file).mode & 0o777;
     expect(mode(dirname(path))).toBe(0o700);
     expect([path, `${path}-wal`, `${path}-shm`].map(mode)).toEqual([0o600, 0o600, 0o600]);
-    expect(await store.describe()).toMatchObject({ kind: "sqlite", location: path, schemaVersion: 6 });
+    expect(await store.describe()).toMatchObject({
+      kind: "sqlite",
+      location: path,
+      schemaVersion: SCHEMA_VERSION,
+    });
   });
 
   test("keeps what was stored when it is opened again", async () => {
@@ -246,7 +251,7 @@ describe("a SQLite store", () => {
 describe("several processes on one file", () => {
   test("may make it at the same time", async () => {
     const all = await Promise.all(Array.from({ length: 6 }, () => inProcess("open")));
-    expect(all.every(({ schemaVersion }) => schemaVersion === 6)).toBe(true);
+    expect(all.every(({ schemaVersion }) => schemaVersion === SCHEMA_VERSION)).toBe(true);
     const store = await openStore();
     expect((await store.createRun(newRun("a", ONE_JOB))).number).toBe(1);
   }, 20_000);
