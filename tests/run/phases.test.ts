@@ -26,13 +26,13 @@ describe("a phase recorder", () => {
 
 describe("a worker", () => {
   test("records the phases of each attempt with its outcome, then those of its clean-up", async () => {
-    const artifacts = {
+    const artifacts: Artifacts = {
       paths: ["out"],
       exclude: [],
       when: "on_success",
-      expireInMs: null,
-      name: null,
-    } as never;
+      name: undefined,
+      expireInMs: undefined,
+    };
     const make = async ({ write }: { write: (path: string, text: string) => void }) => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       write("out", "made");
