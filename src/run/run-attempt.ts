@@ -8,8 +8,8 @@ import type { Command, CommandResult } from "./command.ts";
 import type { AttemptSpec, Execution, ExecutionResult, Executor } from "./executor.ts";
 import type { Outlook } from "./outlook.ts";
 import type { Persist } from "./persist.ts";
-import { type AttemptPhase, PhaseRecorder } from "./phases.ts";
-import type { ArtifactRecord, AttemptRecord, Lease, Outcome, RunRecord } from "./records.ts";
+import { type AttemptPhase, PhaseRecorder, steadyClock } from "./phases.ts";
+import type { ArtifactRecord, AttemptRecord, EpochMs, Lease, Outcome, RunRecord } from "./records.ts";
 import type { Store } from "./store.ts";
 import { isGivenUp, Storing } from "./storing.ts";
 import type { LayerPath, LayerStore } from "./workspace.ts";
@@ -59,7 +59,8 @@ export async function runAttempt(
   const planned = plannedOf(run, lease);
   const name = attemptName(run, lease, planned);
   using storing = new Storing(signals);
-  const phases = new PhaseRecorder<AttemptPhase>(isAdopted ? "unrecorded" : "record");
+  const clock = steadyClock();
+  const phases = new PhaseRecorder<AttemptPhase>(isAdopted ? "unrecorded" : "record", clock);
   const execute = (command: Command) =>
     persist("record an attempt", () => store.execute(run.id, command), storing.giveUp);
   const started = await execute({ type: "start", lease, containerName: name });
@@ -86,7 +87,7 @@ export async function runAttempt(
     const written = await log.close();
     const ended = { ...outcome, ...written };
     const answer = await execute({ type: "finish", lease, outcome: ended, phases: phases.spans() });
-    return { end: endOf(answer, outcome), cleanUp: () => cleanUpMeasured(store, lease, cleanUp) };
+    return { end: endOf(answer, outcome), cleanUp: () => cleanUpMeasured(store, lease, cleanUp, clock) };
   } catch (error) {
     if (storing.giveUp.aborted) return givenUp();
     await cleanUp();
@@ -109,9 +110,14 @@ interface Attempt {
 }
 
 /** That its duration could not be recorded fails nothing. */
-async function cleanUpMeasured(store: Store, lease: Lease, cleanUp: () => Promise<void>): Promise<void> {
+async function cleanUpMeasured(
+  store: Store,
+  lease: Lease,
+  cleanUp: () => Promise<void>,
+  clock: () => EpochMs,
+): Promise<void> {
   const { runId, jobId, attempt } = lease;
-  const phases = new PhaseRecorder("cleanup");
+  const phases = new PhaseRecorder("cleanup", clock);
   try {
     await cleanUp();
   } finally {
