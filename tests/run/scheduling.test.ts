@@ -2,7 +2,6 @@ import { expect, test } from "bun:test";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { Orchestra, until } from "../support/orchestra.ts";
 import { plannedJob, planOf } from "../support/plans.ts";
-import { Sandbox } from "../support/sandbox.ts";
 
 const SLOTS = 2;
 /** How long each job takes, by the test's clock. The file has the longest last. */
@@ -45,29 +44,3 @@ test("with two slots the second run is shorter by what the longest job no longer
   expect(second.run.busyMs).toBe(60);
   expect(second.jobs.map(({ priority }) => priority)).toEqual(Object.values(DURATIONS));
 });
-
-test("the command line starts the job first that took longest the last time", async () => {
-  const pipeline = `
-name: web
-stages: [test]
-jobs:
-  quick: { stage: test, script: "true" }
-  slow: { stage: test, script: "sleep 0.6" }
-  sooner: { stage: test, script: "true" }
-`;
-  await using sandbox = await Sandbox.open(
-    { ".cicd-pipelines/web.yml": pipeline },
-    { CICD_EXECUTOR: "shell" },
-  );
-  const startOrder = async () => {
-    const { status, stdout } = await sandbox.cicd("run", "--jobs", "1", "--json");
-    expect(status).toBe(0);
-    const events = stdout
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    return events.filter(({ type }) => type === "job.started").map(({ job }) => job);
-  };
-  expect(await startOrder()).toEqual(["quick", "slow", "sooner"]);
-  expect((await startOrder())[0]).toBe("slow");
-}, 30_000);
