@@ -71,7 +71,7 @@ export function toDryRunJson(plan: Plan): DryRunJson {
           gate: gates.get(job.name) ?? null,
         })),
     })),
-    leftOut: plan.leftOut,
+    leftOut: plan.leftOut.map(({ job, reason }) => ({ job, reason })),
     order: startOrder(plan),
   };
 }

@@ -60,7 +60,7 @@ export function readOverrides(texts: string[]): Override[] {
 function unreadable(file: string, message: string): LoadedFile {
   const diagnostic = { code: "CONFIG_UNREADABLE", severity: "error", message, file } as const;
   const diagnostics = [{ ...diagnostic, line: 1, column: 1, length: 1, hint: "put a regular file there" }];
-  return { file, text: "", pipeline: undefined, name: undefined, diagnostics };
+  return { file, text: "", pipeline: undefined, name: undefined, diagnostics, texts: [], wanted: null };
 }
 
 /** By the `name` in the file, else by the file's name: a broken file must still be found. */

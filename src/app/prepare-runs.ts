@@ -1,4 +1,5 @@
 import { CicdError } from "../errors/cicd-error.ts";
+import { NO_FACTS } from "../pipeline/facts.ts";
 import { createPlan } from "../plan/create-plan.ts";
 import { startOrder } from "../plan/order.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -83,7 +84,7 @@ export function planFiles(
 ): Plan[] {
   const options = {
     jobs: request.jobs,
-    variables: request.variables,
+    facts: { ...NO_FACTS, run: request.variables },
     ...(request.stage === undefined ? {} : { stage: request.stage }),
     ...(request.pullRequest === undefined ? {} : { pullRequest: request.pullRequest }),
   };

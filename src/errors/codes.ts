@@ -41,6 +41,14 @@ export const ERROR_CODES = {
     exit: EXIT.usage,
     meaning: "What was asked for changes nothing, such as a retry of a run in which nothing failed.",
   },
+  NEED_LEFT_OUT: {
+    exit: EXIT.usage,
+    meaning: "A job of the run needs one that the rules leave out, and the need is not optional.",
+  },
+  NEEDS_CIRCLE: {
+    exit: EXIT.usage,
+    meaning: "With the needs that rules give them, jobs need each other in a circle.",
+  },
   NOT_SUPPORTED: { exit: EXIT.usage, meaning: "This is not supported here; the hint names what is." },
   GIT_MISSING: { exit: EXIT.outside, meaning: "The git program was not found." },
   GIT_NOT_A_REPOSITORY: { exit: EXIT.outside, meaning: "The directory is not inside a git repository." },

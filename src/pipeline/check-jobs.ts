@@ -6,7 +6,7 @@ import {
   MAX_NEEDS,
   type NeedValue,
   type PipelineValue,
-} from "./keywords.ts";
+} from "./keywords/native.ts";
 import type { ReadContext } from "./shape.ts";
 import type { Span } from "./source.ts";
 

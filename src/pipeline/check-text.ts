@@ -21,6 +21,7 @@ export function checkText(root: Node, sources: Source[], report: Report): boolea
     seen.add(node);
     if (node.kind === "list") for (const item of node.items) walk(item);
     if (node.kind === "scalar" && typeof node.value === "string") check(node.value, node.span);
+    if (node.kind === "reference") for (const part of node.path) check(part.text, part.span);
     if (node.kind !== "map") return;
     for (const [key, { keySpan, value }] of node.entries) {
       check(key, keySpan);

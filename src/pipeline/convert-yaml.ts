@@ -6,6 +6,7 @@ import {
   type Pair,
   type Scalar,
   type YAMLMap,
+  type YAMLSeq,
   type Document as YamlDocument,
   type Node as YamlNode,
 } from "yaml";
@@ -16,7 +17,7 @@ import {
   reportDuplicate,
   reportTooDeep,
 } from "./document-rules.ts";
-import type { MapNode, Node } from "./node.ts";
+import { describeNode, type MapNode, type Node } from "./node.ts";
 import type { Report, Source, Span } from "./source.ts";
 
 const CORE_TAGS = new Set(["tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"]);
@@ -66,6 +67,7 @@ class Converter {
 
   private convertOwn(yaml: YamlNode, span: Span, depth: number): Node {
     const tag = (yaml as { tag?: string }).tag;
+    if (tag === "!reference" && isSeq(yaml)) return this.reference(yaml, span);
     if (tag !== undefined && !CORE_TAGS.has(tag)) {
       this.report.error(
         "CONFIG_SYNTAX",
@@ -84,6 +86,29 @@ class Converter {
       };
     }
     return isScalar(yaml) ? this.scalar(yaml, span) : { kind: "broken", span };
+  }
+
+  private reference(yaml: YAMLSeq, span: Span): Node {
+    const path: { text: string; span: Span }[] = [];
+    for (const item of yaml.items) {
+      const node = this.convert(item as YamlNode, 1);
+      if (node.kind === "scalar" && node.value !== null) {
+        path.push({ text: typeof node.value === "string" ? node.value : node.written, span: node.span });
+      } else if (node.kind !== "broken") {
+        const hint = "write it like !reference [.setup, script]";
+        this.report.error("CONFIG_REFERENCE", node.span, `${describeNode(node)} is no part of a path`, hint);
+      }
+    }
+    const isWhole = path.length > 0 && path.length === yaml.items.length;
+    if (isWhole) return { kind: "reference", span, path };
+    if (yaml.items.length === 0)
+      this.report.error(
+        "CONFIG_REFERENCE",
+        span,
+        "the !reference names nothing",
+        "name a job and a key of it",
+      );
+    return { kind: "broken", span };
   }
 
   private scalar(yaml: Scalar, span: Span): Node {

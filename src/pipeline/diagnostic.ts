@@ -39,6 +39,27 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_CYCLE: "Jobs that need each other in a circle.",
   CONFIG_TOO_MANY_JOBS: "More jobs or needs than are supported.",
   CONFIG_TOO_MANY_PROBLEMS: "More than 1,000 problems; the rest is not shown.",
+  CONFIG_NOT_SUPPORTED:
+    "A keyword that cicd does not carry out yet; to pass over it would change what the pipeline does.",
+  CONFIG_EXPRESSION: 'Not an expression such as $CI_COMMIT_BRANCH == "main".',
+  CONFIG_REGEX:
+    "Not a regular expression of RE2, or one that needs what RE2 does not know (look-around, backreferences).",
+  CONFIG_EXTENDS:
+    "A template that does not exist, or templates that extend each other too deep or in a circle.",
+  CONFIG_REFERENCE: "A !reference that leads nowhere, too deep or in a circle.",
+  CONFIG_INCLUDE:
+    "An include that names no file of the tree, no YAML file, or files that include each other in a circle.",
+  CONFIG_INCLUDE_LIMIT: "More files are included, or larger ones, than are supported.",
+  CONFIG_INCLUDE_REMOTE: "An include or a need of another project, which a run cannot fetch.",
+  CONFIG_INPUT: "An input that is missing, unknown, of the wrong type, or not among its options.",
+  CONFIG_PARALLEL: "More jobs than one may be multiplied to, or two of them with the same name.",
+  CONFIG_NEED_MATRIX: "A need on values that no job of the matrix has.",
+  CONFIG_ONLY_EXCEPT:
+    "The keys only and except where rules are to be written, or in a form that cannot be decided here.",
+  GITLAB_LEFTOVER: "A key that GitLab knows and that changes nothing here.",
+  GITLAB_DUPLICATE_KEY: "A key that stands twice in a .gitlab-ci.yml; the last one counts, as in GitLab.",
+  PLAN_UNDEFINED_VARIABLE: "An image name refers to a variable that nothing defines.",
+  PLAN_CHANGES_UNKNOWN: "What changed is not known, so that every rule on changes holds.",
   CONFIG_UNKNOWN_OVERRIDE: "An override whose path does not exist in the file or the language.",
 } as const;
 

@@ -1,11 +1,10 @@
 import type { Node } from "./node.ts";
 
-/** Keys that GitLab CI knows for jobs and this language does not. */
+/** Keys that GitLab CI knows for jobs and this language does not; others are in `keywords/unsupported.ts`. */
 const GITLAB_JOB_KEYS = new Set(
   (
-    "cache coverage dast_configuration dependencies dependencies_from environment except extends hooks id_tokens identity " +
-    "inherit inputs manual_confirmation only pages parallel publish release resource_group rules run " +
-    "secrets services start_in trigger"
+    "dast_configuration dependencies dependencies_from except extends identity inherit inputs manual_confirmation only " +
+    "pages parallel publish release rules run"
   ).split(" "),
 );
 

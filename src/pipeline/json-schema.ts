@@ -1,4 +1,4 @@
-import { PIPELINE } from "./keywords.ts";
+import { PIPELINE } from "./keywords/native.ts";
 import type { JsonSchema } from "./shape.ts";
 import { COMMANDS_SCHEMA } from "./shape-script.ts";
 

@@ -1,5 +1,4 @@
 import { readDocument } from "./document.ts";
-import { PIPELINE } from "./keywords.ts";
 import type { Entry, ListNode, MapNode, Node } from "./node.ts";
 import { findKey, parsePath, type Segment } from "./override-path.ts";
 import type { ReadContext, Shape } from "./shape.ts";
@@ -27,13 +26,14 @@ export function overrideText(file: string): string | undefined {
 }
 
 /**
- * The document with every override put in, in order. Adds the source of each to `sources`. A path that leads nowhere is
+ * The document, of the given shape, with every override put in, in order. Adds the source of each to `sources`. A path that leads nowhere is
  * CONFIG_UNKNOWN_OVERRIDE and changes nothing.
  */
 export function applyOverrides(
   root: Node,
   overrides: Override[],
   sources: Source[],
+  shape: Shape<unknown>,
   context: ReadContext,
 ): Node {
   let document = root;
@@ -46,7 +46,7 @@ export function applyOverrides(
     if (segments === undefined)
       unknown(source, 0, path.length, "this is no path", "write it like default.image", context);
     else if (node !== undefined)
-      document = new Setter(source, segments, node, context).set(document, PIPELINE, 0) ?? document;
+      document = new Setter(source, segments, node, context).set(document, shape, 0) ?? document;
   }
   return document;
 }
@@ -69,6 +69,8 @@ function shift(node: Node, source: Source, by: number): Node {
   const span = move(node.span);
   if (node.kind === "list")
     return { ...node, span, items: node.items.map((item) => shift(item, source, by)) };
+  if (node.kind === "reference")
+    return { ...node, span, path: node.path.map((part) => ({ ...part, span: move(part.span) })) };
   if (node.kind !== "map") return { ...node, span };
   const entries = new Map<string, Entry>();
   for (const [key, entry] of node.entries) {

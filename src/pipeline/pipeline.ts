@@ -3,12 +3,34 @@
  * are milliseconds, names are unique, `stages` is in running order and every job's stage is in it.
  */
 export interface Pipeline {
+  form: Form;
   name: string;
   stages: string[];
   on: On;
-  variables: Record<string, string>;
-  /** In the order of the file. */
+  workflow: Workflow;
+  variables: Variables;
+  /** In the order of the file, templates left out; a job with `parallel` is one of them still. */
   jobs: Job[];
+}
+
+/** Which front-end the file was written for. */
+export type Form = "native" | "gitlab";
+
+/** What decides on the run as a whole. `rules` undefined: there is a run. */
+export interface Workflow {
+  name: string | undefined;
+  rules: Rule[] | undefined;
+}
+
+/** A text alone is expanded. `expand` false: the value is taken as it is written. */
+export type Variable = string | { value: string; expand: boolean };
+export type Variables = Record<string, Variable>;
+
+/** Where something was written, in whatever file. Line and column from 1. */
+export interface Place {
+  file: string;
+  line: number;
+  column: number;
 }
 
 /** What makes a run of it. Undefined: such events do not. */
@@ -52,18 +74,28 @@ export interface Job {
   afterScript: string[];
   /** Undefined: wait for all earlier stages. Empty: start at once. */
   needs: Need[] | undefined;
+  /** Jobs of earlier stages, or of `needs`, whose artifacts are fetched. Undefined: all of them. */
+  dependencies: string[] | undefined;
+  /** Undefined: the job is in every run. */
+  rules: Rule[] | undefined;
+  /** GitLab's form: neither rules nor `workflow:rules`, and so no part of a merge request's run. */
+  implicitNoMergeRequest: boolean;
+  parallel: Parallel | undefined;
   when: When;
-  allowFailure: AllowFailure;
+  /** Undefined: a job that starts by hand may fail, others may not; see `plan/rules.ts`. */
+  allowFailure: AllowFailure | undefined;
   artifacts: Artifacts | undefined;
-  variables: Record<string, string>;
+  variables: Variables;
+  /** Which of the pipeline's variables the job gets; a list names them. */
+  inheritVariables: boolean | string[];
   /** Default 1 h. */
   timeoutMs: number;
   retry: RetryPolicy;
   /** Labels that a worker must carry to take it. */
   tags: string[];
   interruptible: boolean;
-  /** Where the job stands in its file, for messages. */
-  line: number;
+  /** Of the job's own key, not of its template's. */
+  at: Place;
 }
 
 /** `name` may contain `$VARIABLES`, which the plan expands. `entrypoint` undefined: cicd starts a shell itself. */
@@ -75,11 +107,47 @@ export interface Image {
 
 export type PullPolicy = "always" | "if-not-present" | "never";
 
+/** `matrix` undefined: all instances of a multiplied job, else those whose values are among its rows. */
 export interface Need {
   job: string;
   artifacts: boolean;
   optional: boolean;
+  matrix: MatrixRow[] | undefined;
+  at: Place;
 }
+
+export type Parallel = { kind: "count"; count: number } | { kind: "matrix"; rows: MatrixRow[] };
+
+/** Each name with its values, as written. The values of a row are multiplied out, the first name slowest. */
+export type MatrixRow = { name: string; values: string[] }[];
+
+/** The clauses that are present must all hold. What is undefined is as the job says. */
+export interface Rule {
+  if: { text: string; expression: Expression } | undefined;
+  changes: { paths: string[]; compareTo: string | undefined } | undefined;
+  exists: string[] | undefined;
+  when: When | "never" | undefined;
+  allowFailure: AllowFailure | undefined;
+  variables: Variables;
+  needs: Need[] | undefined;
+  interruptible: boolean | undefined;
+  at: Place;
+}
+
+/** A pattern of RE2, without its slashes. `flags`: letters of `ismU`. */
+export interface RegexText {
+  source: string;
+  flags: string;
+}
+
+export type Expression =
+  | { kind: "variable"; name: string }
+  | { kind: "text"; value: string }
+  | { kind: "null" }
+  | ({ kind: "regex" } & RegexText)
+  | { kind: "compare"; op: "==" | "!="; left: Expression; right: Expression }
+  | { kind: "match"; op: "=~" | "!~"; left: Expression; right: Expression }
+  | { kind: "and" | "or"; left: Expression; right: Expression };
 
 export type When = "on_success" | "on_failure" | "always" | "manual";
 

@@ -11,6 +11,7 @@ export interface Keyword<T = unknown> {
   required?: string;
 }
 
+type OnUnknown = (key: string, value: Node, keySpan: Span, context: ReadContext) => boolean;
 type Keywords = Record<string, Keyword>;
 type ValueOf<K> = K extends { shape: Shape<infer T> } ? T : never;
 
@@ -26,7 +27,7 @@ export interface ReadObject<T> {
 
 /**
  * A mapping with known keys. `shorthand`: a scalar stands for a mapping with this one key. `elsewhere`: hints for keys
- * that exist in other places or products.
+ * that exist in other places or products. `onUnknown` is asked before a key is reported as unknown: true where it has dealt with it.
  */
 export function object<K extends Keywords>(
   keywords: K,
@@ -34,6 +35,7 @@ export function object<K extends Keywords>(
     noun: string;
     shorthand?: keyof K & string;
     elsewhere?: (key: string, value: Node) => string | undefined;
+    onUnknown?: OnUnknown;
   },
 ): Shape<ReadObject<ObjectOf<K>>> {
   const keys = Object.keys(keywords);
@@ -48,7 +50,7 @@ export function object<K extends Keywords>(
     child: (key) => (Object.hasOwn(keywords, key) ? keywords[key]!.shape : undefined),
     accepts: (node) => node.kind === "map" || (short?.accepts(node) ?? false),
     read(node, context) {
-      if (node.kind === "map") return readKeys(node, keywords, keys, options.elsewhere, context);
+      if (node.kind === "map") return readKeys(node, keywords, keys, options, context);
       if (short === undefined || !(short.accepts(node) || node.kind === "scalar")) {
         return wrongType(node, this.noun, context);
       }
@@ -72,7 +74,10 @@ function readKeys<K extends Keywords>(
   node: MapNode,
   keywords: K,
   keys: string[],
-  elsewhere: ((key: string, value: Node) => string | undefined) | undefined,
+  {
+    elsewhere,
+    onUnknown,
+  }: { elsewhere?: (key: string, value: Node) => string | undefined; onUnknown?: OnUnknown },
   context: ReadContext,
 ): ReadObject<ObjectOf<K>> {
   const values: Record<string, unknown> = {};
@@ -80,6 +85,7 @@ function readKeys<K extends Keywords>(
   for (const [key, entry] of node.entries) {
     keySpans.set(key, entry.keySpan);
     if (!Object.hasOwn(keywords, key)) {
+      if (onUnknown?.(key, entry.value, entry.keySpan, context)) continue;
       const hint =
         elsewhere?.(key, entry.value) ??
         context.suggester.hint(key, keys) ??

@@ -1,4 +1,5 @@
 import type { Diagnostic, DiagnosticCode } from "./diagnostic.ts";
+import type { Place } from "./pipeline.ts";
 
 /** A text that nodes point into: the pipeline file, or an override as typed. `text` has no byte order mark. */
 export interface Source {
@@ -27,6 +28,11 @@ export function positionOf(source: Source, offset: number): { line: number; colu
     else high = middle - 1;
   }
   return { line: low + 1, column: offset - starts[low]! + 1 };
+}
+
+/** Where a span begins. */
+export function placeOf({ source, start }: Span): Place {
+  return { file: source.file, ...positionOf(source, start) };
 }
 
 function findLineStarts(text: string): number[] {

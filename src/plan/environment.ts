@@ -1,3 +1,4 @@
+import type { Variables } from "../pipeline/pipeline.ts";
 import { expandVariables } from "./expand.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
 
@@ -22,7 +23,7 @@ export interface EnvironmentContext {
 }
 
 /**
- * The environment of a job. Precedence: run (`--var`) > job > pipeline > predefined. Predefined values are never
+ * The environment of a job. Precedence: run (`--var`) > job > pipeline > predefined; a level replaces the whole variable. Predefined values are never
  * expanded: a commit message may hold anything. https://docs.gitlab.com/ci/variables/predefined_variables/
  */
 export function jobEnvironment(
@@ -31,8 +32,19 @@ export function jobEnvironment(
   context: EnvironmentContext,
 ): Record<string, string> {
   const predefined = predefinedVariables(job, plan, context);
-  const own = { ...plan.variables.global, ...job.variables, ...plan.variables.run };
+  const own = { ...inheritedVariables(job, plan.variables.global), ...job.variables, ...plan.variables.run };
   return { ...predefined, ...expandVariables(own, predefined) };
+}
+
+/** Those of the pipeline's variables that the job gets. */
+export function inheritedVariables(
+  { inheritVariables }: { inheritVariables: boolean | string[] },
+  global: Variables,
+): Variables {
+  if (typeof inheritVariables === "boolean") return inheritVariables ? global : {};
+  return Object.fromEntries(
+    inheritVariables.flatMap((name) => (Object.hasOwn(global, name) ? [[name, global[name]!]] : [])),
+  );
 }
 
 /** No environment can carry a value of 128 KiB; a message that long is not the pipeline's fault. */
@@ -75,11 +87,13 @@ function predefinedVariables(
     CI_JOB_STATUS: "running",
     CI_JOB_TIMEOUT: String(Math.ceil(job.timeoutMs / 1000)),
     ...pullRequestVariables(plan),
-    CI_NODE_TOTAL: "1",
+    CI_DEFAULT_BRANCH: plan.origin.defaultBranch,
+    CI_NODE_INDEX: job.node && String(job.node.index),
+    CI_NODE_TOTAL: String(job.node?.total ?? 1),
     CI_PIPELINE_ID: context.runId,
     CI_PIPELINE_IID: String(context.runNumber),
     CI_PIPELINE_NAME: plan.pipeline,
-    CI_PIPELINE_SOURCE: PIPELINE_SOURCES[context.trigger] ?? context.trigger,
+    CI_PIPELINE_SOURCE: plan.origin.source ?? PIPELINE_SOURCES[context.trigger] ?? context.trigger,
     CI_PROJECT_DIR: context.projectDir,
     CI_PROJECT_NAME: repoName.split("/").at(-1) ?? repoName,
     CI_PROJECT_PATH: repoName,

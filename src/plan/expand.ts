@@ -1,3 +1,5 @@
+import type { Variables } from "../pipeline/pipeline.ts";
+
 /** Values that would grow beyond this stay as they are written: an environment cannot carry more. */
 const MAX_EXPANDED_LENGTH = 128 * 1024;
 /** References behind references, counted along one chain. */
@@ -15,12 +17,13 @@ export function expandReferences(text: string, lookup: (name: string) => string 
 }
 
 /**
- * Expands references in `values` to each other and to `fixed`, whose own values are taken as they are. A reference that
+ * Expands references in `values` to each other and to `fixed`, whose own values are taken as they are, as are those of `values`
+ * that are not to be expanded. A reference that
  * leads back to itself stays as it is written. `unknown`: what a name in neither becomes; as in GitLab that is nothing
  * when a job runs.
  */
 export function expandVariables(
-  values: Record<string, string>,
+  values: Variables,
   fixed: Record<string, string>,
   unknown: "empty" | "kept" = "empty",
 ): Record<string, string> {
@@ -31,11 +34,13 @@ export function expandVariables(
     if (!Object.hasOwn(values, name)) {
       return Object.hasOwn(fixed, name) ? fixed[name] : unknown === "empty" ? "" : undefined;
     }
+    const variable = values[name]!;
+    if (typeof variable !== "string" && !variable.expand) return variable.value;
     const known = finished.get(name);
     if (known !== undefined) return known;
     if (open.has(name) || open.size >= MAX_CHAIN) return undefined;
     open.add(name);
-    const expanded = expandWithin(values[name]!);
+    const expanded = expandWithin(typeof variable === "string" ? variable : variable.value);
     open.delete(name);
     finished.set(name, expanded);
     return expanded;

@@ -1,4 +1,12 @@
-import type { AllowFailure, Artifacts, Image, RetryPolicy, When } from "../pipeline/pipeline.ts";
+import type {
+  AllowFailure,
+  Artifacts,
+  Image,
+  Place,
+  RetryPolicy,
+  Variables,
+  When,
+} from "../pipeline/pipeline.ts";
 import type { PullRequest } from "./repository-event.ts";
 
 /**
@@ -11,16 +19,47 @@ export interface Plan {
   stages: string[];
   /** Ordered by stage, then by the file. */
   jobs: PlannedJob[];
-  /** Why a job of the file is not in the run (`--job`, `--stage`, later rules). */
-  leftOut: { job: string; reason: string }[];
-  /** Pipeline-level variables, then those of `--var`; see `jobEnvironment` for the precedence. */
-  variables: { global: Record<string, string>; run: Record<string, string> };
+  /** Why a job of the file is not in the run (`--job`, `--stage`, rules); `why`: the rules looked at. */
+  leftOut: LeftOut[];
+  /** The rules of `workflow` that were looked at; the last one holds. Empty without such rules. */
+  workflow: RuleTrace[];
+  /** `CI_PIPELINE_SOURCE`, null: as the run's trigger says, and `CI_DEFAULT_BRANCH`. */
+  origin: { source: string | null; defaultBranch: string | null };
+  /** Pipeline-level variables with those of the workflow's rule, then those of `--var`; see `jobEnvironment` for the precedence. */
+  variables: { global: Variables; run: Variables };
   /** Only of runs of a pull request. `isFork`: what it runs need not be trusted. */
   pullRequest?: PullRequest;
 }
 
+export interface LeftOut {
+  job: string;
+  reason: string;
+  why: RuleTrace[];
+}
+
+/**
+ * One rule that was looked at. `text`: its clauses as written. `values`: what each variable in it was, null where unset, at most 200
+ * characters of each. `note`: which path matched, or why it did not match. `result`: what follows, such as `on_success` or
+ * `never`, or "" where it did not match.
+ */
+export interface RuleTrace {
+  at: Place;
+  text: string;
+  matched: boolean;
+  values: Record<string, string | null>;
+  note: string | null;
+  result: string;
+}
+
 export interface PlannedJob {
   name: string;
+  /** The job of the file: `test` of `test: [a, b]` and of `test 1/2`. */
+  origin: string;
+  at: Place;
+  /** Which of the instances that `parallel` makes; null without it. From 1. */
+  node: { index: number; total: number } | null;
+  /** The rules that were looked at; the last one holds. Empty without rules. */
+  why: RuleTrace[];
   stage: string;
   /** Index into `Plan.stages`. */
   stageIndex: number;
@@ -35,7 +74,10 @@ export interface PlannedJob {
   when: When;
   allowFailure: AllowFailure;
   artifacts: Artifacts | null;
-  variables: Record<string, string>;
+  /** With those of its matrix and rule. */
+  variables: Variables;
+  /** Which of `Plan.variables.global` it gets; a list names them. */
+  inheritVariables: boolean | string[];
   timeoutMs: number;
   retry: RetryPolicy;
   /** Only workers that carry all of these labels take it; a local run passes them over. */

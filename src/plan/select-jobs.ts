@@ -8,8 +8,9 @@ export interface Selection {
   stage?: string;
 }
 
+/** Why there is no plan. NEED_LEFT_OUT and NEEDS_CIRCLE come of rules: the file alone has no such mistake. */
 export interface PlanProblem {
-  code: "NOT_FOUND" | "NOTHING_TO_DO";
+  code: "NOT_FOUND" | "NOTHING_TO_DO" | "NEED_LEFT_OUT" | "NEEDS_CIRCLE";
   message: string;
   hint?: string;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Plan, PlannedJob } from "../plan/plan.ts";
+import type { LeftOut, Plan, PlannedJob } from "../plan/plan.ts";
 
 /** A plan as its JSON text, parsed when first looked at. Shared by all runs with the same plan: read only. */
 export class StoredPlan {
@@ -24,12 +24,31 @@ export class StoredPlan {
 }
 
 /** Runs that an older cicd recorded lack what jobs have come to say since. */
-type StoredText = Omit<Plan, "jobs"> & {
-  jobs: (Omit<PlannedJob, "tags" | "interruptible"> & Partial<PlannedJob>)[];
+type StoredText = Omit<Plan, "jobs" | "leftOut" | "workflow" | "origin"> &
+  Partial<Pick<Plan, "workflow" | "origin">> & {
+    jobs: StoredJob[];
+    leftOut: (Omit<LeftOut, "why"> & Partial<LeftOut>)[];
+  };
+type StoredJob = Partial<PlannedJob> &
+  Omit<PlannedJob, "tags" | "interruptible" | "origin" | "at" | "node" | "why" | "inheritVariables">;
+
+const ADDED_TO_PLANS = { workflow: [], origin: { source: null, defaultBranch: null } };
+const ADDED_TO_JOBS = {
+  tags: [],
+  interruptible: false,
+  at: { file: "", line: 1, column: 1 },
+  node: null,
+  why: [],
+  inheritVariables: true,
 };
 
 function complete(plan: StoredText): Plan {
-  return { ...plan, jobs: plan.jobs.map((job) => ({ tags: [], interruptible: false, ...job })) };
+  return {
+    ...ADDED_TO_PLANS,
+    ...plan,
+    leftOut: plan.leftOut.map((left) => ({ why: [], ...left })),
+    jobs: plan.jobs.map((job) => ({ origin: job.name, ...ADDED_TO_JOBS, ...job })),
+  };
 }
 
 /** The plans this process has read last. A hash names one content for ever, so an entry never goes stale. */

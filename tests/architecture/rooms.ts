@@ -20,7 +20,7 @@ const EVERY_EXECUTOR = ["executor/attempt", "executor/script", "executor/selecti
 /** A room is a folder, the longest that fits; `main` is what stands in no folder of `src/`: the composition. */
 export const ROOMS: Readonly<Record<string, Room>> = {
   errors: { rooms: [], pure: true },
-  pipeline: { rooms: ["errors"], packages: ["yaml", "valibot", "croner"], pure: true },
+  pipeline: { rooms: ["errors"], packages: ["yaml", "valibot", "croner", "re2js"], pure: true },
   plan: { rooms: ["pipeline", "errors"], packages: ["yaml", "valibot"], pure: true },
   run: { rooms: ["plan", "pipeline", "errors"], builtins: ["node:crypto"] },
 

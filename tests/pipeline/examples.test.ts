@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { KEYWORDS } from "../../src/pipeline/keywords.ts";
+import { NO_FACTS } from "../../src/pipeline/facts.ts";
+import { KEYWORDS } from "../../src/pipeline/keywords/native.ts";
 import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
 import { createPlan } from "../../src/plan/create-plan.ts";
 
@@ -18,7 +19,7 @@ describe("the examples of the documentation", () => {
     test(`${file} parses without a complaint and has a plan`, () => {
       const { pipeline, diagnostics } = parsePipeline(readFileSync(join(EXAMPLES, file), "utf8"), { file });
       expect(diagnostics).toEqual([]);
-      expect(createPlan(pipeline!, {}).problems).toEqual([]);
+      expect(createPlan(pipeline!, { facts: NO_FACTS }).problems).toEqual([]);
     });
   }
 });

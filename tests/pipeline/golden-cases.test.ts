@@ -16,7 +16,29 @@ const TESTED_ELSEWHERE = [
   "CONFIG_TOO_MANY_JOBS",
   "CONFIG_TOO_MANY_PROBLEMS",
   "CONFIG_UNKNOWN_OVERRIDE",
+  ...codesOf("includes, templates, references and inputs", [
+    "CONFIG_EXTENDS",
+    "CONFIG_INCLUDE",
+    "CONFIG_INCLUDE_LIMIT",
+    "CONFIG_INCLUDE_REMOTE",
+    "CONFIG_INPUT",
+    "CONFIG_REFERENCE",
+  ]),
+  ...codesOf("rules and matrices", [
+    "CONFIG_EXPRESSION",
+    "CONFIG_REGEX",
+    "CONFIG_PARALLEL",
+    "CONFIG_NEED_MATRIX",
+    "CONFIG_ONLY_EXCEPT",
+    "GITLAB_LEFTOVER",
+    "GITLAB_DUPLICATE_KEY",
+  ]),
+  ...codesOf("the plan, which needs more than a file", ["PLAN_UNDEFINED_VARIABLE", "PLAN_CHANGES_UNKNOWN"]),
 ];
+
+function codesOf(_what: string, codes: (keyof typeof DIAGNOSTIC_CODES)[]): string[] {
+  return codes;
+}
 
 function outcome(text: string): { file: string; content: string } {
   const { pipeline, diagnostics } = parsePipeline(text, { file: "pipeline.yml" });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import Ajv2020 from "ajv/dist/2020";
 import { parse } from "yaml";
 import { pipelineJsonSchema } from "../../src/pipeline/json-schema.ts";
-import { KEYWORDS } from "../../src/pipeline/keywords.ts";
+import { KEYWORDS } from "../../src/pipeline/keywords/native.ts";
 import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
 import { goldenCases } from "./golden.ts";
 

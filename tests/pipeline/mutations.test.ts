@@ -96,6 +96,7 @@ function outline(node: Node): string {
     return `${start}{${entries.join(",")}}`;
   }
   if (node.kind === "broken") return `${start}broken`;
+  if (node.kind === "reference") return `${start}!${JSON.stringify(node.path.map(({ text }) => text))}`;
   const isBlock = typeof node.value === "string" && node.span.source.text[start] === "|";
   return `${start}-${isBlock ? "" : end}=${JSON.stringify(node.value)}(${node.written})`;
 }

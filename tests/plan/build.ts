@@ -1,7 +1,11 @@
+import { NO_FACTS } from "../../src/pipeline/facts.ts";
 import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { createPlan, type PlanOptions } from "../../src/plan/create-plan.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+
+/** `variables`: of `--var`. */
+type TestOptions = Partial<PlanOptions> & { variables?: Record<string, string> };
 
 /** The pipeline with these lines under `jobs:`. */
 export function pipelineOf(jobs: string, head = ""): Pipeline {
@@ -12,8 +16,11 @@ export function pipelineOf(jobs: string, head = ""): Pipeline {
   return pipeline;
 }
 
-export function planOf(jobs: string, options: PlanOptions = {}, head = ""): Plan {
-  const { plan, problems } = createPlan(pipelineOf(jobs, head), options);
+export function planOf(jobs: string, { variables = {}, ...options }: TestOptions = {}, head = ""): Plan {
+  const { plan, problems } = createPlan(pipelineOf(jobs, head), {
+    facts: { ...NO_FACTS, run: variables },
+    ...options,
+  });
   if (plan === undefined) throw new Error(problems.map(({ message }) => message).join("\n"));
   return plan;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { NO_FACTS } from "../../src/pipeline/facts.ts";
 import { createPlan } from "../../src/plan/create-plan.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { pipelineOf, planOf } from "./build.ts";
@@ -115,7 +116,10 @@ describe("--job", () => {
   });
 
   test("with a name that does not exist is NOT_FOUND with a suggestion", () => {
-    const { plan, problems } = createPlan(pipelineOf(WEB), { jobs: ["complie", "unit", "zzzzzzzz"] });
+    const { plan, problems } = createPlan(pipelineOf(WEB), {
+      facts: NO_FACTS,
+      jobs: ["complie", "unit", "zzzzzzzz"],
+    });
     expect(plan).toBeUndefined();
     expect(problems).toEqual([
       {
@@ -146,7 +150,11 @@ describe("--stage", () => {
       ["lint", null],
     ]);
     expect(plan.jobs.map(({ stageIndex }) => stageIndex)).toEqual([0, 0, 0]);
-    expect(plan.leftOut[1]).toEqual({ job: "compile", reason: 'its stage is "build", not "test" (--stage)' });
+    expect(plan.leftOut[1]).toEqual({
+      job: "compile",
+      reason: 'its stage is "build", not "test" (--stage)',
+      why: [],
+    });
   });
 
   test("with --job takes what is in both", () => {
@@ -154,7 +162,8 @@ describe("--stage", () => {
   });
 
   test("that does not exist is NOT_FOUND; one without jobs is NOTHING_TO_DO", () => {
-    const problems = (options: object) => createPlan(pipelineOf(WEB), options).problems;
+    const problems = (options: object) =>
+      createPlan(pipelineOf(WEB), { facts: NO_FACTS, ...options }).problems;
     expect(problems({ stage: "tset" })).toEqual([
       { code: "NOT_FOUND", message: 'the pipeline "web" has no stage "tset"', hint: 'did you mean "test"?' },
     ]);

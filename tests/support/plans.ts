@@ -5,6 +5,10 @@ import type { Random } from "./random.ts";
 export function plannedJob(name: string, change: Partial<PlannedJob> = {}): PlannedJob {
   return {
     name,
+    origin: name,
+    at: { file: "web.yml", line: 1, column: 1 },
+    node: null,
+    why: [],
     stage: "build",
     stageIndex: 0,
     image: { name: "busybox", entrypoint: undefined, pullPolicy: "if-not-present" },
@@ -17,6 +21,7 @@ export function plannedJob(name: string, change: Partial<PlannedJob> = {}): Plan
     allowFailure: false,
     artifacts: null,
     variables: {},
+    inheritVariables: true,
     timeoutMs: 3_600_000,
     retry: { max: 0, when: [], exitCodes: [] },
     tags: [],
@@ -29,7 +34,15 @@ export function plannedJob(name: string, change: Partial<PlannedJob> = {}): Plan
 export function planOf(jobs: PlannedJob[], name = "web"): Plan {
   const sorted = [...jobs].sort((a, b) => a.stageIndex - b.stageIndex);
   const stages = [...new Set(sorted.map(({ stage }) => stage))];
-  return { pipeline: name, stages, jobs: sorted, leftOut: [], variables: { global: {}, run: {} } };
+  return {
+    pipeline: name,
+    stages,
+    jobs: sorted,
+    leftOut: [],
+    workflow: [],
+    origin: { source: null, defaultBranch: null },
+    variables: { global: {}, run: {} },
+  };
 }
 
 export function newRun(id: string, plan: Plan, change: Partial<NewRun> = {}): NewRun {

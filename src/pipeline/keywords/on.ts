@@ -1,11 +1,11 @@
-import { CRON_PATTERN, cronProblem, timezoneProblem } from "./cron.ts";
-import { MAX_PATTERN_LENGTH, parseGlob } from "./glob.ts";
-import type { TextProblem } from "./names.ts";
-import type { Node } from "./node.ts";
-import { refNameProblem } from "./ref-name.ts";
-import { type JsonSchema, list, oneOf, type Shape, text, truth, word } from "./shape.ts";
-import { object } from "./shape-object.ts";
-import type { Span } from "./source.ts";
+import { CRON_PATTERN, cronProblem, timezoneProblem } from "../cron.ts";
+import { MAX_PATTERN_LENGTH, parseGlob } from "../glob.ts";
+import type { TextProblem } from "../names.ts";
+import type { Node } from "../node.ts";
+import { refNameProblem } from "../ref-name.ts";
+import { type JsonSchema, list, oneOf, type Shape, text, truth, word } from "../shape.ts";
+import { object } from "../shape-object.ts";
+import type { Span } from "../source.ts";
 
 /** The part of the language that says what makes a run: the key `on`. */
 

@@ -1,4 +1,3 @@
-import { buildOn } from "./build-on.ts";
 import {
   type AllowFailureValue,
   type ArtifactsValue,
@@ -9,9 +8,19 @@ import {
   type NeedValue,
   type PipelineValue,
   type RetryValue,
-} from "./keywords.ts";
-import type { AllowFailure, Artifacts, Image, Job, Need, Pipeline, RetryPolicy, When } from "./pipeline.ts";
-import { positionOf, type Span } from "./source.ts";
+} from "../keywords/native.ts";
+import type {
+  AllowFailure,
+  Artifacts,
+  Image,
+  Job,
+  Need,
+  Pipeline,
+  RetryPolicy,
+  Variables,
+} from "../pipeline.ts";
+import { placeOf, type Span } from "../source.ts";
+import { buildOn } from "./build-on.ts";
 
 type Defaults = NonNullable<PipelineValue["values"]["default"]>["values"];
 
@@ -19,9 +28,11 @@ type Defaults = NonNullable<PipelineValue["values"]["default"]>["values"];
 export function buildPipeline(value: PipelineValue): Pipeline {
   const { name, stages, on, variables, jobs, default: defaults } = value.values;
   return {
+    form: "native",
     name: name?.value ?? "",
     stages: stages?.map((stage) => stage.value) ?? [...DEFAULT_STAGES],
     on: buildOn(on),
+    workflow: { name: undefined, rules: undefined },
     variables: plainVariables(variables),
     jobs: [...(jobs ?? [])].map(([jobName, job]) =>
       buildJob(jobName, job.value!, job.keySpan, defaults?.values ?? {}),
@@ -31,7 +42,6 @@ export function buildPipeline(value: PipelineValue): Pipeline {
 
 function buildJob(name: string, job: JobValue, keySpan: Span, defaults: Defaults): Job {
   const own = job.values;
-  const when: When = own.when ?? "on_success";
   const image = own.image ?? defaults.image;
   const artifacts = own.artifacts ?? defaults.artifacts;
   return {
@@ -42,15 +52,20 @@ function buildJob(name: string, job: JobValue, keySpan: Span, defaults: Defaults
     script: own.script ?? [],
     afterScript: own.after_script ?? defaults.after_script ?? [],
     needs: own.needs?.map(buildNeed),
-    when,
-    allowFailure: own.allow_failure === undefined ? when === "manual" : buildAllowFailure(own.allow_failure),
+    dependencies: undefined,
+    rules: undefined,
+    implicitNoMergeRequest: false,
+    parallel: undefined,
+    when: own.when ?? "on_success",
+    allowFailure: own.allow_failure === undefined ? undefined : buildAllowFailure(own.allow_failure),
     artifacts: artifacts === undefined ? undefined : buildArtifacts(artifacts),
     variables: plainVariables(own.variables),
+    inheritVariables: true,
     timeoutMs: own.timeout ?? defaults.timeout ?? DEFAULT_TIMEOUT_MS,
     retry: buildRetry(own.retry ?? defaults.retry),
     tags: [...new Set(own.tags ?? defaults.tags ?? [])],
     interruptible: own.interruptible ?? defaults.interruptible ?? false,
-    line: positionOf(keySpan.source, keySpan.start).line,
+    at: placeOf(keySpan),
   };
 }
 
@@ -62,11 +77,13 @@ function buildImage({ values }: ImageValue): Image {
   };
 }
 
-function buildNeed({ values }: NeedValue): Need {
+function buildNeed({ values, span }: NeedValue): Need {
   return {
     job: values.job?.value ?? "",
     artifacts: values.artifacts ?? true,
     optional: values.optional ?? false,
+    matrix: undefined,
+    at: placeOf(values.job?.span ?? span),
   };
 }
 
@@ -93,8 +110,6 @@ function buildRetry(retry: RetryValue | undefined): RetryPolicy {
   };
 }
 
-function plainVariables(
-  variables: Map<string, { value: string | undefined }> | undefined,
-): Record<string, string> {
+function plainVariables(variables: Map<string, { value: string | undefined }> | undefined): Variables {
   return Object.fromEntries([...(variables ?? [])].map(([name, { value }]) => [name, value ?? ""]));
 }

@@ -1,5 +1,5 @@
-import type { OnValue } from "./keywords.ts";
-import type { ChangeFilter, NameFilter, On } from "./pipeline.ts";
+import type { OnValue } from "../keywords/native.ts";
+import type { ChangeFilter, NameFilter, On } from "../pipeline.ts";
 
 const EVERY_NAME: NameFilter = { only: null, ignored: null };
 const EVERY_CHANGE: ChangeFilter = { branches: EVERY_NAME, paths: EVERY_NAME };

@@ -1,0 +1,35 @@
+import type { Node } from "../node.ts";
+import type { Form, Pipeline } from "../pipeline.ts";
+import type { Located, ReadContext, Shape } from "../shape.ts";
+import { NATIVE } from "./native.ts";
+
+/** One form of the language: how a composed document becomes a pipeline. */
+export interface Front {
+  /** Of the whole document, for overrides. */
+  shape: Shape<unknown>;
+  /** Reports every problem. `name` where it is known, in a broken file too. */
+  read(document: Node, options: FrontOptions, context: ReadContext): FrontResult;
+}
+
+export interface FrontOptions {
+  file: string;
+  /** False where jobs run without containers. */
+  imageRequired: boolean;
+}
+
+/** `pipeline` undefined: an error was reported. */
+export interface FrontResult {
+  name: Located<string> | undefined;
+  pipeline: Pipeline | undefined;
+}
+
+const FRONTS: Record<Form, Front> = { native: NATIVE, gitlab: NATIVE };
+
+export function frontOf(form: Form): Front {
+  return FRONTS[form];
+}
+
+/** By the name of the file: `.gitlab-ci.yml` is GitLab's wherever it lies. */
+export function formOf(file: string): Form {
+  return /(^|[\\/])\.gitlab-ci\.ya?ml$/.test(file) ? "gitlab" : "native";
+}

@@ -1,0 +1,29 @@
+import { artifactPathProblem } from "../names.ts";
+import { list, text, word } from "../shape.ts";
+import { object } from "../shape-object.ts";
+import { refuseUnsupported } from "./unsupported.ts";
+import { expiry, name } from "./values.ts";
+
+const artifactPaths = (atLeast: number) =>
+  list(text({ noun: "a path", problem: artifactPathProblem, schema: { minLength: 1 } }), {
+    noun: "a list of paths",
+    atLeast,
+  });
+
+export const artifacts = object(
+  {
+    paths: {
+      shape: artifactPaths(1),
+      about: "Files, directories and patterns to keep, relative to the workspace.",
+      required: "say what to keep: paths: [dist/]",
+    },
+    exclude: { shape: artifactPaths(0), about: "Patterns of files to leave out." },
+    when: {
+      shape: word(["on_success", "on_failure", "always"]),
+      about: "After which results artifacts are kept. Default: on_success.",
+    },
+    name: { shape: name("a name"), about: "Name of the archive when downloaded." },
+    expire_in: { shape: expiry, about: "How long artifacts are kept: 30 days, 1 week, never." },
+  },
+  { noun: "a mapping with paths", onUnknown: refuseUnsupported("artifacts") },
+);

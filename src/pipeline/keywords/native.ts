@@ -1,0 +1,83 @@
+import { foreignJobKey, foreignTopKey } from "../foreign-keys.ts";
+import { MAX_NAME_LENGTH, NAME_PATTERN, nameProblem } from "../names.ts";
+import { list, located, type Shape } from "../shape.ts";
+import { dictionary, object } from "../shape-object.ts";
+import { artifacts } from "./artifacts.ts";
+import { type allowFailure, retry } from "./failure.ts";
+import { image } from "./image.ts";
+import { job, shared } from "./job.ts";
+import { need } from "./needs.ts";
+import { ON_KEYWORDS, on } from "./on.ts";
+import { refuseUnsupported } from "./unsupported.ts";
+import { name } from "./values.ts";
+import { variables } from "./variables.ts";
+
+/** The native file. Whoever adds a keyword adds it here or in `job.ts`, in `front/` and in `docs/pipeline.md`. */
+
+export const DEFAULT_STAGES = ["build", "test", "doc", "deploy"];
+export const DEFAULT_TIMEOUT_MS = 3_600_000;
+export const MAX_JOBS = 10_000;
+export const MAX_NEEDS = 1000;
+
+/** The whole file. */
+export const PIPELINE = object(
+  {
+    name: {
+      shape: located(name("the name of the pipeline")),
+      about: "Name of the pipeline.",
+      required: "begin with: name: my-pipeline",
+    },
+    stages: {
+      shape: list(located(name("the name of a stage")), { noun: "a list of stages", atLeast: 1 }),
+      about: "The stages in running order. Default: build, test, doc, deploy.",
+    },
+    on: { shape: on, about: "What makes a run of it. Default: [manual, push]." },
+    variables: { shape: variables, about: "Environment variables of all jobs." },
+    default: {
+      shape: object(shared, {
+        noun: "a mapping with image, timeout, ...",
+        elsewhere: foreignJobKey,
+        onUnknown: refuseUnsupported("default"),
+      }),
+      about: "What jobs use where they lack the key.",
+    },
+    jobs: {
+      shape: dictionary({
+        noun: "a mapping of jobs",
+        of: job,
+        keyProblem: nameProblem,
+        keySchema: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
+        atLeast: {
+          count: 1,
+          message: "there are no jobs",
+          hint: "add a job: hello: { stage: build, script: echo hello }",
+        },
+      }),
+      about: "The jobs by name.",
+      required: "add jobs: with at least one job",
+    },
+  },
+  { noun: "a mapping with name and jobs", elsewhere: foreignTopKey },
+);
+
+/** Keys by the mapping they stand in, for the tests of schema and documentation. */
+export const KEYWORDS = {
+  pipeline: PIPELINE.keys!,
+  job: job.keys!,
+  default: Object.keys(shared),
+  image: image.keys!,
+  artifacts: artifacts.keys!,
+  retry: retry.keys!,
+  need: need.keys!,
+  ...ON_KEYWORDS,
+};
+
+type Read<S> = S extends Shape<infer T> ? T : never;
+export type PipelineValue = Read<typeof PIPELINE>;
+export type JobValue = Read<typeof job>;
+export type ImageValue = Read<typeof image>;
+export type ArtifactsValue = Read<typeof artifacts>;
+export type RetryValue = Read<typeof retry>;
+export type NeedValue = Read<typeof need>;
+export type OnValue = Read<typeof on>;
+export type AllowFailureValue = Read<typeof allowFailure>;
