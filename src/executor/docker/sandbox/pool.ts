@@ -33,6 +33,8 @@ interface Group {
   jobs: number;
   /** That may come, at most. */
   jobsToCome: number;
+  /** That are about to start and have not found a sandbox yet. */
+  seeking: number;
   /** Sandboxes in any state. */
   count: number;
   /** May still be on their way up: see `Sandbox.ready`. */
@@ -87,7 +89,10 @@ export class SandboxPool implements AsyncDisposable {
     group.jobs += 1;
     group.jobsToCome = wish.toCome.jobs;
     const isAlone = group.jobs === 1;
-    const sandbox = (await takeFree(group)) ?? (isAlone ? undefined : await this.#make(group, wish));
+    group.seeking += 1;
+    const free = await takeFree(group);
+    group.seeking -= 1;
+    const sandbox = free ?? (isAlone ? undefined : await this.#make(group, wish));
     this.#trim(group);
     if (isAlone) this.#makeAhead(group, wish);
     return this.#stay(key, group, sandbox, wish.image);
@@ -174,11 +179,11 @@ export class SandboxPool implements AsyncDisposable {
   }
 
   #isWanted(group: Group): boolean {
-    return !this.#isClosed && group.jobsToCome > group.free.length;
+    return !this.#isClosed && group.jobsToCome + group.seeking > group.free.length;
   }
 
   #trim(group: Group): void {
-    while (group.free.length > group.jobsToCome) this.#remove(group, group.free.pop()!);
+    while (group.free.length > group.jobsToCome + group.seeking) this.#remove(group, group.free.pop()!);
   }
 
   #close(key: string, group: Group): void {
@@ -200,7 +205,7 @@ export class SandboxPool implements AsyncDisposable {
 }
 
 function newGroup(): Group {
-  return { jobs: 0, jobsToCome: 0, count: 0, free: [], coming: new Set(), idle: undefined };
+  return { jobs: 0, jobsToCome: 0, seeking: 0, count: 0, free: [], coming: new Set(), idle: undefined };
 }
 
 /** Waits for those that will be known to be free, or not, in a moment. */
