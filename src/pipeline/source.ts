@@ -73,11 +73,20 @@ export class Report {
     }
   }
 
-  /** By position: the main file's first, then those of each override in their order. */
+  /**
+   * By position: the main file's first, then those of each other source in their order. What several users of a template find wrong with
+   * it is one problem.
+   */
   sorted(sources: Source[]): Diagnostic[] {
     const order = new Map(sources.map((source, index) => [source, index]));
     const rank = ({ span }: Problem) => order.get(span.source) ?? 0;
-    const sorted = [...this.problems].sort((a, b) => rank(a) - rank(b) || a.span.start - b.span.start);
+    const different = new Map(
+      this.problems.map((problem) => [
+        `${rank(problem)}:${problem.span.start}:${problem.span.end}:${problem.code}:${problem.message}`,
+        problem,
+      ]),
+    );
+    const sorted = [...different.values()].sort((a, b) => rank(a) - rank(b) || a.span.start - b.span.start);
     const diagnostics = sorted.slice(0, MAX_DIAGNOSTICS).map(toDiagnostic);
     const next = sorted[MAX_DIAGNOSTICS];
     if (next === undefined) return diagnostics;

@@ -2,9 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DIAGNOSTIC_CODES } from "../../src/pipeline/diagnostic.ts";
-import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
 import { renderDiagnostic } from "../../src/pipeline/render-diagnostic.ts";
-import { CASES, goldenCases } from "./golden.ts";
+import { CASES, type GoldenCase, goldenCases, parseCase } from "./golden.ts";
 
 /** `UPDATE_GOLDEN=1 bun test tests/pipeline` writes what the parser says now; read the difference before committing it. */
 const UPDATE = process.env.UPDATE_GOLDEN === "1";
@@ -17,12 +16,10 @@ const TESTED_ELSEWHERE = [
   "CONFIG_TOO_MANY_PROBLEMS",
   "CONFIG_UNKNOWN_OVERRIDE",
   ...codesOf("includes, templates, references and inputs", [
-    "CONFIG_EXTENDS",
     "CONFIG_INCLUDE",
     "CONFIG_INCLUDE_LIMIT",
     "CONFIG_INCLUDE_REMOTE",
     "CONFIG_INPUT",
-    "CONFIG_REFERENCE",
   ]),
   ...codesOf("rules and matrices", [
     "CONFIG_EXPRESSION",
@@ -40,18 +37,22 @@ function codesOf(_what: string, codes: (keyof typeof DIAGNOSTIC_CODES)[]): strin
   return codes;
 }
 
-function outcome(text: string): { file: string; content: string } {
-  const { pipeline, diagnostics } = parsePipeline(text, { file: "pipeline.yml" });
-  const rendered = diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, text, { color: false }));
+function outcome(found: GoldenCase): { file: string; content: string } {
+  const { pipeline, diagnostics, texts } = parseCase(found);
+  const rendered = diagnostics.map((diagnostic) => {
+    const text = texts.find(({ file }) => file === diagnostic.file)?.text ?? found.text;
+    return renderDiagnostic(diagnostic, text, { color: false });
+  });
   if (pipeline === undefined) return { file: "expected.txt", content: `${rendered.join("\n\n")}\n` };
   const warnings = rendered.length === 0 ? {} : { warnings: rendered };
   return { file: "expected.json", content: `${JSON.stringify({ ...pipeline, ...warnings }, null, 2)}\n` };
 }
 
 describe("golden cases", () => {
-  for (const { name, text } of goldenCases()) {
+  for (const found of goldenCases()) {
+    const { name } = found;
     test(name, () => {
-      const { file, content } = outcome(text);
+      const { file, content } = outcome(found);
       if (UPDATE) {
         for (const other of ["expected.txt", "expected.json"])
           rmSync(join(CASES, name, other), { force: true });
@@ -65,8 +66,8 @@ describe("golden cases", () => {
 
   test("every code of a diagnostic has a case", () => {
     const seen = new Set(TESTED_ELSEWHERE);
-    for (const { text } of goldenCases()) {
-      for (const { code } of parsePipeline(text, { file: "pipeline.yml" }).diagnostics) seen.add(code);
+    for (const found of goldenCases()) {
+      for (const { code } of parseCase(found).diagnostics) seen.add(code);
     }
     expect(Object.keys(DIAGNOSTIC_CODES).filter((code) => !seen.has(code))).toEqual([]);
   });

@@ -3,6 +3,7 @@ import type { Node } from "../node.ts";
 import type { Form } from "../pipeline.ts";
 import type { ReadContext } from "../shape.ts";
 import type { Source } from "../source.ts";
+import { isHidden, jobsOf } from "./jobs-of.ts";
 
 /** What included files look at. */
 export type ComposeFacts = Pick<Facts, "predefined" | "run" | "files">;
@@ -15,6 +16,8 @@ export interface ComposeOptions {
   /** By path from the top of the tree. Absent: not fetched yet. */
   files: ReadonlyMap<string, FileText>;
   facts: ComposeFacts;
+  /** The first document of the file, where it declares inputs. */
+  header?: Node | undefined;
 }
 
 /** What must be fetched before a document is whole. `globs`: every path of the tree (`Facts.files`). */
@@ -32,7 +35,19 @@ export interface Composition {
   wanted: FilesWanted | null;
 }
 
-/** The document that a file and what it includes make together. */
-export function compose(root: Node, _options: ComposeOptions, _context: ReadContext): Composition {
-  return { node: root, sources: [], wanted: null };
+/** The document that a file and what it includes make together. One that is whole by itself is handed back. */
+export function compose(root: Node, options: ComposeOptions, context: ReadContext): Composition {
+  if (!isComposed(root, options)) return { node: root, sources: [], wanted: null };
+  const { composeParts } = require("./compose-parts.ts") as typeof import("./compose-parts.ts");
+  return composeParts(root, options, context);
+}
+
+function isComposed(root: Node, { form, header }: ComposeOptions): boolean {
+  if (root.kind !== "map") return false;
+  if (header !== undefined || root.entries.has("include") || root.entries.has("spec")) return true;
+  const { text } = root.span.source;
+  if (text.includes("!reference") || text.includes("$[[")) return true;
+  for (const [name, { value }] of jobsOf(root, form))
+    if (isHidden(name) || (value.kind === "map" && value.entries.has("extends"))) return true;
+  return false;
 }
