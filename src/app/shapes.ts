@@ -196,15 +196,20 @@ export function summarizeJobs(
   jobs: readonly (JobTimes & Pick<JobRecord, "state" | "allowed" | "cancelRequested">)[],
   now: EpochMs,
 ): Omit<StageJson, "name" | "jobs"> {
-  const starts = jobs.flatMap((job) => job.startedAt ?? []);
-  const ends = jobs.flatMap((job) => job.finishedAt ?? []);
-  const isOver = jobs.every((job) => TERMINAL_JOB_STATES.has(job.state));
-  const startedAt = starts.length === 0 ? null : Math.min(...starts);
-  const finishedAt = isOver && ends.length > 0 ? Math.max(...ends) : null;
+  let startedAt: EpochMs | null = null;
+  let lastEnd: EpochMs | null = null;
+  let isOver = true;
+  for (const job of jobs) {
+    const { startedAt: start, finishedAt: end } = job;
+    if (start !== null && (startedAt === null || start < startedAt)) startedAt = start;
+    if (end !== null && (lastEnd === null || end > lastEnd)) lastEnd = end;
+    isOver &&= TERMINAL_JOB_STATES.has(job.state);
+  }
   return {
     status: stageStatus(jobs),
     warnings: hasWarnings(jobs),
-    ...toTimes(startedAt, finishedAt),
+    startedAt: toIsoOrNull(startedAt),
+    finishedAt: toIsoOrNull(isOver ? lastEnd : null),
     durationMs: startedAt === null ? null : busyMs(jobs, now),
   };
 }
@@ -239,7 +244,7 @@ export function toJobLineJson(
     note,
     startedAt: toIsoOrNull(job.startedAt),
     finishedAt: toIsoOrNull(job.finishedAt),
-    durationMs: job.startedAt === null ? null : Math.max(0, (job.finishedAt ?? now) - job.startedAt),
+    durationMs: ranMs(job, now),
   };
 }
 
@@ -264,19 +269,18 @@ function newestArtifacts(detail: RunDetail, now: EpochMs): Map<string, ArtifactJ
   return byJob;
 }
 
-function toTimes(startedAt: EpochMs | null, finishedAt: EpochMs | null): Omit<Span, "durationMs"> {
-  return {
-    startedAt: toIsoOrNull(startedAt),
-    finishedAt: toIsoOrNull(finishedAt),
-  };
-}
-
 function toIsoOrNull(at: EpochMs | null): string | null {
   return at === null ? null : toIso(at);
 }
 
+function ranMs({ startedAt, finishedAt }: JobTimes, now: EpochMs): number | null {
+  return startedAt === null ? null : Math.max(0, (finishedAt ?? now) - startedAt);
+}
+
 /** The time in which at least one of the jobs was running. */
 function busyMs(jobs: readonly JobTimes[], now: EpochMs): number {
+  const [only] = jobs;
+  if (only !== undefined && jobs.length === 1) return ranMs(only, now) ?? 0;
   const spans = jobs
     .flatMap(({ startedAt, finishedAt }) =>
       startedAt === null ? [] : [[startedAt, finishedAt ?? now] as const],

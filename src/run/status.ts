@@ -55,6 +55,7 @@ export function isCompleted(state: NormalState): boolean {
  */
 export function compositeStatus(states: Iterable<NormalState>, options: { dag: boolean }): NormalState {
   const present = new Set(states);
+  if (present.size === 1 && present.has("success")) return "success";
   const only = (...allowed: NormalState[]) => [...present].every((state) => allowed.includes(state));
   const any = (...wanted: NormalState[]) => wanted.some((state) => present.has(state));
 

@@ -56,7 +56,8 @@ function toRows(report: Report, style: Style): string[][] {
     return [["PIPELINE", "RUNS", "LAST", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"], ...rows];
   }
   if ("runs" in report) {
-    const rows = report.runs.map((run) => [`#${run.number}`, ...runCells(run, style, timeOf)]);
+    const cellsOf = createRunCells(style);
+    const rows = report.runs.map((run) => cellsOf(`#${run.number}`, run));
     return [["RUN", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"], ...rows];
   }
   if ("run" in report) return [JOB_HEAD, ...report.run.stages.flatMap((stage) => jobRows(stage, style))];
@@ -103,14 +104,37 @@ function stageCells(stage: StageJson | StageLineJson, style: Style, timeOf: Time
 }
 
 function runCells(run: RunLineJson, style: Style, timeOf: TimeOf): string[] {
-  const commit = run.commit === null ? "" : run.commit.slice(0, 8);
   return [
     statusCell(run.status, run.warnings && run.status === "success", style),
     printable(run.branch ?? ""),
-    run.dirty ? `${commit}+` : commit,
+    commitCell(run),
     timeOf(run.createdAt),
     run.durationMs === null ? "" : duration(run.durationMs),
   ];
+}
+
+/** `runCells` behind a first cell, for many runs: what they mostly have in common is made out once. */
+function createRunCells(style: Style): (first: string, run: RunLineJson) => string[] {
+  const timeOf = createLocalTime();
+  let above: RunLineJson | undefined;
+  let status = "";
+  let branch = "";
+  let commit = "";
+  return (first, run) => {
+    if (run.status !== above?.status || run.warnings !== above.warnings) {
+      status = statusCell(run.status, run.warnings && run.status === "success", style);
+    }
+    if (run.branch !== above?.branch) branch = printable(run.branch ?? "");
+    if (run.commit !== above?.commit || run.dirty !== above.dirty) commit = commitCell(run);
+    above = run;
+    const took = run.durationMs === null ? "" : duration(run.durationMs);
+    return [first, status, branch, commit, timeOf(run.createdAt), took];
+  };
+}
+
+function commitCell({ commit, dirty }: RunLineJson): string {
+  const short = commit === null ? "" : commit.slice(0, 8);
+  return dirty ? `${short}+` : short;
 }
 
 function titleOf(report: Report): string {

@@ -2,34 +2,47 @@ import { widthOf } from "./text.ts";
 
 /**
  * Rows of cells in aligned columns, two spaces between them, without trailing spaces. Cells may be coloured. There may be
- * thousands of rows: each cell is measured once, and not at all where it is the same as the one above it.
+ * thousands of rows: each cell is measured once, and neither measured nor filled up where it is the same as the one above it.
  */
 export function renderTable(rows: string[][], indent = ""): string {
-  const columns: number[] = [];
-  const widths: number[][] = [];
+  let count = 0;
+  for (const row of rows) if (row.length > count) count = row.length;
+  const columns = Array.from({ length: count }, (_, i) => alignColumn(rows, i));
+  let text = "";
   for (let r = 0; r < rows.length; r += 1) {
     const row = rows[r]!;
-    const above = rows[r - 1];
-    const measured: number[] = [];
-    for (let i = 0; i < row.length; i += 1) {
-      const width = row[i] === above?.[i] ? widths[r - 1]![i]! : widthOf(row[i]!);
-      measured.push(width);
-      if (width > (columns[i] ?? -1)) columns[i] = width;
-    }
-    widths.push(measured);
-  }
-  const gaps = Array.from({ length: Math.max(0, ...columns) + 3 }, (_, length) => " ".repeat(length));
-  const parts: string[] = [];
-  for (let r = 0; r < rows.length; r += 1) {
-    const row = rows[r]!;
-    const measured = widths[r]!;
     let last = row.length - 1;
     while (last >= 0 && row[last]!.trimEnd() === "") last -= 1;
-    parts.push(indent);
-    for (let i = 0; i < last; i += 1) parts.push(row[i]!, gaps[columns[i]! - measured[i]! + 2]!);
-    parts.push(last < 0 ? "\n" : `${row[last]!.trimEnd()}\n`);
+    text += indent;
+    for (let i = 0; i < last; i += 1) text += columns[i]![r]!;
+    text += last < 0 ? "\n" : `${row[last]!.trimEnd()}\n`;
   }
-  return parts.join("");
+  return text;
+}
+
+/** The cells of column `i`, filled up with spaces to where the next one begins; nothing where a row has none. */
+function alignColumn(rows: string[][], i: number): string[] {
+  const widths: number[] = [];
+  let widest = 0;
+  let above: string | undefined;
+  let width = 0;
+  for (const row of rows) {
+    const cell = row[i];
+    if (cell !== above) width = cell === undefined ? 0 : widthOf(cell);
+    if (width > widest) widest = width;
+    widths.push(width);
+    above = cell;
+  }
+  const filled: string[] = [];
+  above = undefined;
+  let text = "";
+  for (let r = 0; r < rows.length; r += 1) {
+    const cell = rows[r]![i];
+    if (cell !== above) text = cell === undefined ? "" : cell + " ".repeat(widest - widths[r]! + 2);
+    filled.push(text);
+    above = cell;
+  }
+  return filled;
 }
 
 /** A table of GitHub-flavoured Markdown; the first row heads it. */
