@@ -177,7 +177,7 @@ describe("a network sandbox", () => {
     // 06: TIME_WAIT, which keeps a port from being bound for a minute; ports from 1F40 on.
     const talk = `port=8000
 until grep -q '0100007F:1F4. .*06 ' /proc/net/tcp; do
-  (echo hello | nc -l -p $port >/dev/null) & until echo hi | nc -w 1 127.0.0.1 $port; do :; done; wait
+  (echo hello | nc -l -p $port >/dev/null) & until echo hi | nc -w 20 127.0.0.1 $port; do :; done; wait
   port=$((port + 1))
 done`;
     const talked = await run.job([talk, "cat /proc/net/tcp"]);
