@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import type Dockerode from "dockerode";
 import { CicdError } from "../../errors/cicd-error.ts";
+import { sendDirectly } from "./direct-calls.ts";
 import { limitCalls } from "./limited-calls.ts";
 
 /**
@@ -43,6 +44,7 @@ export async function openEngine(connection: DockerConnection): Promise<Engine> 
   const address = await parseAddress(connection);
   const { default: Client } = await import("dockerode");
   const docker = new Client(clientOptions(address));
+  if (address.kind === "unix") sendDirectly(docker.modem, address.path);
   limitCalls(docker.modem);
   return {
     docker,
