@@ -1,9 +1,11 @@
+import { CicdError } from "../errors/cicd-error.ts";
 import type { AllowFailure, When } from "../pipeline/pipeline.ts";
 import { type ManualGate, manualGates } from "../plan/manual-gates.ts";
 import { startOrder } from "../plan/order.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { App } from "./app.ts";
-import { loadFile, loadFromDisk, loadPipelines } from "./load-pipelines.ts";
+import { asksForFacts, type FactsAtHand, factsOfSource, factsWithoutSource } from "./gather-facts.ts";
+import { loadFile, loadFromDisk, loadPipelines, openSource } from "./load-pipelines.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, RunRequest } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";
@@ -44,12 +46,33 @@ export async function dryRun(
   const { file, branch, commit } = request;
   const isLoneFile = file !== undefined && branch === undefined && commit === undefined;
   const files = isLoneFile
-    ? [await loadFile(app, file, request)]
+    ? [await loadFile(app, file, request, signal)]
     : ((await loadFromDisk(app, request, signal)) ?? (await loadPipelines(app, request, signal)).files);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   const taken = takeByHand(files, request.pipeline !== undefined || file !== undefined);
   const warnings = taken.note === undefined ? [] : [taken.note];
-  return { kind: "planned", plans: planFiles(taken.files, request), warnings };
+  const facts = await factsFor(app, taken.files, request, signal);
+  const { plans, warnings: doubts } = await planFiles(taken.files, request, facts);
+  return { kind: "planned", plans, warnings: [...warnings, ...doubts] };
+}
+
+/** The tree is opened only where rules look at it. */
+async function factsFor(
+  app: App,
+  files: LoadedFile[],
+  request: Omit<RunRequest, "executor" | "trigger">,
+  signal: AbortSignal,
+): Promise<FactsAtHand> {
+  const options = { trigger: "cli", executor: request.imageRequired ? "docker" : "shell" };
+  if (!files.some(({ pipeline }) => pipeline !== undefined && asksForFacts(pipeline)))
+    return factsWithoutSource(files, options);
+  try {
+    return await factsOfSource(await openSource(app, request, signal), files, options);
+  } catch (error) {
+    const isLone = error instanceof CicdError && error.code === "GIT_NOT_A_REPOSITORY";
+    if (!isLone) throw error;
+    return factsWithoutSource(files, options);
+  }
 }
 
 export function toDryRunJson(plan: Plan): DryRunJson {

@@ -2,8 +2,10 @@ import type { PullRequest } from "../plan/repository-event.ts";
 import type { RunRecord, RunSource, Trigger } from "../run/records.ts";
 import type { Source, SourceRequest } from "../run/workspace.ts";
 import type { App, ExecutorKind } from "./app.ts";
+import { type FactsOptions, factsOfSource } from "./gather-facts.ts";
 import { judgeFile, readOverrides } from "./judge-pipelines.ts";
 import { loadFromSource } from "./load-pipelines.ts";
+import { includesOf } from "./parse-in-rounds.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, PipelineChoice } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";
@@ -43,15 +45,15 @@ export async function enqueueRuns(
   const files = await loadFiles(source, request, signal);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
-  const runs = await queueFiles(app, source, taken.files, request, signal);
-  const warnings = taken.note === undefined ? source.warnings : [...source.warnings, taken.note];
+  const { runs, warnings: doubts } = await queueFiles(app, source, taken.files, request, signal);
+  const warnings = [...source.warnings, ...doubts, ...(taken.note === undefined ? [] : [taken.note])];
   return { kind: "queued", runs, source: source.source, warnings };
 }
 
 export type QueueRequest = Omit<EnqueueRequest, "source" | "file" | "pipeline"> & {
   /** What the runs are of, where it is a pull request. */
   pullRequest?: PullRequest;
-};
+} & Pick<FactsOptions, "defaultBranch" | "changed">;
 
 /** Records runs of valid files of an opened source, as `enqueueRuns` does. */
 export async function queueFiles(
@@ -60,8 +62,9 @@ export async function queueFiles(
   files: LoadedFile[],
   request: QueueRequest,
   signal: AbortSignal,
-): Promise<RunRecord[]> {
-  const plans = planFiles(files, request);
+): Promise<{ runs: RunRecord[]; warnings: string[] }> {
+  const facts = await factsOfSource(source, files, request);
+  const { plans, warnings } = await planFiles(files, request, facts);
   await source.takeSnapshot(signal);
   const store = await app.store();
   signal.throwIfAborted();
@@ -82,7 +85,7 @@ export async function queueFiles(
     });
     runs.push(run);
   }
-  return runs;
+  return { runs, warnings };
 }
 
 /** Recorded under the name that every host knows it by. */
@@ -100,6 +103,6 @@ async function loadFiles(
 ): Promise<LoadedFile[]> {
   const { overrides, pipeline, file } = request;
   const choice = { overrides, imageRequired: request.executor === "docker" };
-  if (file !== undefined) return [await judgeFile({ file: file.name, text: file.text }, choice)];
+  if (file !== undefined) return [await judgeFile({ file: file.name, text: file.text }, choice, includesOf(source))];
   return loadFromSource(source, { ...choice, ...(pipeline === undefined ? {} : { pipeline }) }, signal);
 }

@@ -1,12 +1,11 @@
 import { CicdError } from "../errors/cicd-error.ts";
-import { NO_FACTS } from "../pipeline/facts.ts";
-import { createPlan } from "../plan/create-plan.ts";
+import type { PlanResult } from "../plan/create-plan.ts";
 import { startOrder } from "../plan/order.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { PullRequest } from "../plan/repository-event.ts";
 import type { Executor } from "../run/executor.ts";
 import type { RunRecord } from "../run/records.ts";
 import type { App, ExecutorKind } from "./app.ts";
+import { type FactsAtHand, factsOfSource, type PlanRequest, planWithFacts } from "./gather-facts.ts";
 import { loadPipelines } from "./load-pipelines.ts";
 import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";
@@ -30,7 +29,8 @@ export async function prepareRuns(
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   if (source === null) throw new CicdError("GIT_NOT_A_REPOSITORY", "a run needs a repository");
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
-  const plans = planFiles(taken.files, request);
+  const facts = await factsOfSource(source, taken.files, request);
+  const { plans, warnings: doubts } = await planFiles(taken.files, request, facts);
   if (slots > 0) announce(app, request.executor, plans, slots);
   phases.enter("snapshot");
   await source.takeSnapshot(signal);
@@ -58,7 +58,7 @@ export async function prepareRuns(
     );
   }
   for (const { id } of runs) phases.follow(id);
-  const warnings = taken.note === undefined ? source.warnings : [...source.warnings, taken.note];
+  const warnings = [...source.warnings, ...doubts, ...(taken.note === undefined ? [] : [taken.note])];
   return { kind: "prepared", runs, source, warnings };
 }
 
@@ -76,24 +76,20 @@ function announce(app: App, kind: ExecutorKind, [plan]: Plan[], slots: number): 
 
 /**
  * A job or stage that is asked for must be in one of the files; the files that lack it are left out. Exported for
- * `dryrun`, which shows exactly what a run would do.
+ * `dryrun`, which shows exactly what a run would do. `warnings`: a sentence each.
  */
-export function planFiles(
+export async function planFiles(
   files: LoadedFile[],
-  request: Pick<RunRequest, "jobs" | "stage" | "variables"> & { pullRequest?: PullRequest },
-): Plan[] {
-  const options = {
-    jobs: request.jobs,
-    facts: { ...NO_FACTS, run: request.variables },
-    ...(request.stage === undefined ? {} : { stage: request.stage }),
-    ...(request.pullRequest === undefined ? {} : { pullRequest: request.pullRequest }),
-  };
-  const results = files.flatMap(({ pipeline }) =>
-    pipeline === undefined ? [] : [createPlan(pipeline, options)],
-  );
+  request: PlanRequest,
+  facts: FactsAtHand,
+): Promise<{ plans: Plan[]; warnings: string[] }> {
+  const results: PlanResult[] = [];
+  for (const { pipeline } of files)
+    if (pipeline !== undefined) results.push(await planWithFacts(pipeline, request, facts));
   const plans = results.flatMap(({ plan }) => plan ?? []);
+  const warnings = results.flatMap((result) => result.warnings.map(({ message }) => message));
   const problem = results.flatMap(({ problems }) => problems)[0];
-  if (plans.length > 0 || problem === undefined) return plans;
+  if (plans.length > 0 || problem === undefined) return { plans, warnings };
   throw new CicdError(
     problem.code,
     problem.message,

@@ -96,8 +96,12 @@ async function runOnce(
   if (file === undefined) return `the branch ${source.branch} has no pipeline ${pipeline} any more`;
   if (file.pipeline === undefined) return describeInvalid(file);
   const delivery = momentOf(schedule);
-  const how = { ...NOTHING_CHOSEN, executor: options.executor, trigger: "schedule" as const, delivery };
-  const runs = await queueFiles(app, { ...opened, source }, [file], how, signal);
+  const { defaultBranch } = repository;
+  const how = {
+    ...{ ...NOTHING_CHOSEN, executor: options.executor, trigger: "schedule" as const },
+    ...{ delivery, defaultBranch },
+  };
+  const { runs } = await queueFiles(app, { ...opened, source }, [file], how, signal);
   return `the schedule of ${pipeline} made run #${runs[0]?.number}`;
 }
 

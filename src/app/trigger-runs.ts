@@ -48,7 +48,13 @@ export async function triggerRuns(
     if (chosen.length === 0) return { runs: [], notes };
     const request = { ...NOTHING_CHOSEN, executor: options.executor, trigger: event.kind, delivery };
     const pullRequest = event.kind === "pull_request" ? { pullRequest: pullRequestOf(event) } : {};
-    const runs = await queueFiles(app, source, chosen, { ...request, ...pullRequest }, signal);
+    const facts = {
+      defaultBranch: repository.defaultBranch,
+      changed: () => findChangedPaths(app, repository, event, signal),
+    };
+    const queued = await queueFiles(app, source, chosen, { ...request, ...pullRequest, ...facts }, signal);
+    const { runs } = queued;
+    notes.push(...queued.warnings);
     const store = await app.store();
     for (const run of isLate ? [] : runs) {
       for (const outdated of await cancelOutdated(store, run))
@@ -64,7 +70,16 @@ export async function triggerRuns(
 export const NOTHING_CHOSEN = { overrides: [], variables: {}, jobs: [] };
 
 /** Trying again would not help. */
-const FINAL: ErrorCode[] = ["GIT_REF_NOT_FOUND", "GIT_URL_REFUSED", "USAGE", "NOTHING_TO_DO", "STORE_FAILED"];
+const FINAL: ErrorCode[] = [
+  "GIT_REF_NOT_FOUND",
+  "GIT_URL_REFUSED",
+  "USAGE",
+  "NOTHING_TO_DO",
+  "STORE_FAILED",
+  "NEED_LEFT_OUT",
+  "NEEDS_CIRCLE",
+  "CONFIG_INVALID",
+];
 
 export function isFinal(error: unknown): error is CicdError {
   return error instanceof CicdError && FINAL.includes(error.code);

@@ -1,11 +1,19 @@
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
-import type { AllowFailure, Job, Pipeline } from "../pipeline/pipeline.ts";
-import { inheritedVariables } from "./environment.ts";
-import { expandReferences, expandVariables } from "./expand.ts";
-import type { Plan, PlannedJob } from "./plan.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
+import { type Candidate, findCandidates } from "./candidates.ts";
+import { byOrigin, needProblems } from "./needs.ts";
+import type { LeftOut, Plan } from "./plan.ts";
+import { planJobs } from "./plan-jobs.ts";
 import type { PlanNote } from "./plan-note.ts";
 import type { PullRequest } from "./repository-event.ts";
-import { leftOutJobs, type PlanProblem, type Selection, selectionProblems } from "./select-jobs.ts";
+import {
+  leftOutProblem,
+  notSelected,
+  type PlanProblem,
+  type Selection,
+  selectionProblems,
+} from "./select-jobs.ts";
+import { decideWorkflow, type WorkflowDecision } from "./workflow.ts";
 
 export interface PlanOptions extends Selection {
   facts: Facts;
@@ -21,106 +29,117 @@ export interface PlanResult {
   wanted: FactsWanted | null;
 }
 
-const withoutPlan = (problems: PlanProblem[]): PlanResult => ({
+const withoutPlan = (problems: PlanProblem[], wanted: FactsWanted | null = null): PlanResult => ({
   plan: undefined,
   problems,
   warnings: [],
-  wanted: null,
+  wanted,
 });
+
+/** More make a run that nobody can follow. */
+const MAX_PLANNED = 10_000;
 
 /**
  * What a run of the pipeline does. A manual job that `--job` names starts by itself: naming it is the click. References
  * in image names to variables that only a run knows (`$CI_COMMIT_SHA`) stay as they are.
  */
 export function createPlan(pipeline: Pipeline, options: PlanOptions): PlanResult {
-  const problems = selectionProblems(pipeline, options);
+  const wanted: FactsWanted = { changed: [], files: false };
+  const context = { facts: options.facts, wanted, notes: [] as PlanNote[] };
+  const isWanted = () => wanted.files || wanted.changed.length > 0;
+  const workflow = decideWorkflow(pipeline, context);
+  if (isWanted()) return withoutPlan([], wanted);
+  if (!workflow.runs) return withoutPlan([noRun(pipeline, workflow)]);
+  const { candidates, leftOut } = findCandidates(pipeline, { ...context, variables: workflow.variables });
+  const unknown = selectionProblems(
+    pipeline,
+    [...candidates.map(({ name }) => name), ...leftOut.map(({ job }) => job)],
+    options,
+  );
+  if (unknown.length > 0) return withoutPlan(unknown);
+  if (isWanted()) return withoutPlan([], wanted);
+  const problem = countProblem(candidates) ?? leftOutProblem(candidates, leftOut, options);
+  if (problem !== undefined) return withoutPlan([problem]);
+  return assemble(pipeline, options, { workflow, candidates, leftOut, notes: context.notes });
+}
+
+interface Decided {
+  workflow: WorkflowDecision;
+  candidates: Candidate[];
+  leftOut: LeftOut[];
+  notes: PlanNote[];
+}
+
+function assemble(pipeline: Pipeline, options: PlanOptions, decided: Decided): PlanResult {
+  const { workflow, candidates, leftOut, notes } = decided;
+  const { facts, pullRequest } = options;
+  const jobs = byOrigin(candidates);
+  const passedOver = notSelected(candidates, jobs, pipeline.stages, options);
+  const included = candidates.filter(({ name }) => !passedOver.has(name));
+  const isEdge = (stage: string) => pipeline.form === "gitlab" && (stage === ".pre" || stage === ".post");
+  if (included.every(({ job }) => isEdge(job.stage)))
+    return withoutPlan([nothingToDo(pipeline, options, decided)]);
+  const stageIndex = new Map(pipeline.stages.map((stage, index) => [stage, index]));
+  const problems = needProblems(included, jobs, stageIndex);
   if (problems.length > 0) return withoutPlan(problems);
-  const leftOut = leftOutJobs(pipeline, options);
-  const included = pipeline.jobs.filter((job) => !leftOut.has(job.name));
-  if (included.length === 0) return withoutPlan([nothingToDo(pipeline, options)]);
-  const inStages = new Set(included.map((job) => job.stage));
+  const inStages = new Set(included.map(({ job }) => job.stage));
   const stages = pipeline.stages.filter((stage) => inStages.has(stage));
+  const variables = workflow.variables;
+  const planned = planJobs({ included, inRun: jobs, stages, variables, facts, named: options.jobs ?? [] });
   return {
     plan: {
       pipeline: pipeline.name,
       stages,
-      jobs: planJobs(included, stages, pipeline, options),
-      leftOut: [...leftOut].map(([job, reason]) => ({ job, reason, why: [] })),
-      workflow: [],
+      jobs: planned.jobs,
+      leftOut: [...leftOut, ...[...passedOver].map(([job, reason]) => ({ job, reason, why: [] }))],
+      workflow: workflow.why,
       origin: {
-        source: options.facts.predefined.CI_PIPELINE_SOURCE ?? null,
-        defaultBranch: options.facts.predefined.CI_DEFAULT_BRANCH ?? null,
+        source: facts.predefined.CI_PIPELINE_SOURCE ?? null,
+        defaultBranch: facts.predefined.CI_DEFAULT_BRANCH ?? null,
       },
-      variables: { global: pipeline.variables, run: options.facts.run },
-      ...(options.pullRequest === undefined ? {} : { pullRequest: options.pullRequest }),
+      variables: { global: variables, run: facts.run },
+      ...(pullRequest === undefined ? {} : { pullRequest }),
     },
     problems: [],
-    warnings: [],
+    warnings: [...notes, ...planned.notes],
     wanted: null,
   };
 }
 
-function nothingToDo(pipeline: Pipeline, { stage, jobs }: PlanOptions): PlanProblem {
-  const where = stage === undefined ? `the pipeline "${pipeline.name}"` : `the stage "${stage}"`;
-  const message = (jobs?.length ?? 0) > 0 ? `none of the jobs picked is in ${where}` : `${where} has no jobs`;
-  return { code: "NOTHING_TO_DO", message };
+function countProblem(candidates: Candidate[]): PlanProblem | undefined {
+  if (candidates.length > MAX_PLANNED) {
+    const message = `a run of ${candidates.length} jobs; ${MAX_PLANNED} are supported`;
+    return { code: "CONFIG_INVALID", message, hint: "split the pipeline, or make the matrices smaller" };
+  }
+  const names = new Set<string>();
+  for (const { name } of candidates) {
+    if (names.has(name))
+      return {
+        code: "CONFIG_INVALID",
+        message: `two jobs would be named "${name}"`,
+        hint: "rename one of them",
+      };
+    names.add(name);
+  }
+  return undefined;
 }
 
-function planJobs(included: Job[], stages: string[], pipeline: Pipeline, options: PlanOptions): PlannedJob[] {
-  const stageIndex = new Map(stages.map((stage, index) => [stage, index]));
-  const indexOf = (job: Job) => stageIndex.get(job.stage)!;
-  const ordered = [...included].sort((a, b) => indexOf(a) - indexOf(b));
-  const position = new Map(ordered.map((job, index) => [job.name, index]));
-  const suppliers = ordered.filter((job) => job.artifacts !== undefined);
-  const fromEarlier = stages.map((_, stage) =>
-    suppliers.filter((job) => indexOf(job) < stage).map(({ name }) => name),
-  );
-  const named = new Set(options.jobs);
-  return ordered.map((job) => {
-    const needs = job.needs?.filter((need) => position.has(need.job));
-    return {
-      name: job.name,
-      origin: job.name,
-      at: job.at,
-      node: null,
-      why: [],
-      stage: job.stage,
-      stageIndex: indexOf(job),
-      image: plannedImage(job, pipeline, options),
-      beforeScript: job.beforeScript,
-      script: job.script,
-      afterScript: job.afterScript,
-      needs: needs?.map((need) => need.job) ?? null,
-      artifactsFrom:
-        needs
-          ?.filter((need) => need.artifacts && ordered[position.get(need.job)!]!.artifacts !== undefined)
-          .map((need) => need.job)
-          .sort((a, b) => position.get(a)! - position.get(b)!) ?? fromEarlier[indexOf(job)]!,
-      when: job.when === "manual" && named.has(job.name) ? "on_success" : job.when,
-      allowFailure: allowFailureOf(job),
-      artifacts: job.artifacts ?? null,
-      variables: job.variables,
-      inheritVariables: job.inheritVariables,
-      timeoutMs: job.timeoutMs,
-      retry: job.retry,
-      tags: job.tags,
-      interruptible: job.interruptible,
-    };
-  });
-}
-
-function allowFailureOf({ allowFailure, when }: Job): AllowFailure {
-  return allowFailure ?? when === "manual";
-}
-
-function plannedImage(job: Job, pipeline: Pipeline, options: PlanOptions): PlannedJob["image"] {
-  if (job.image === undefined) return null;
-  if (!job.image.name.includes("$")) return job.image;
-  const own = {
-    ...inheritedVariables(job, pipeline.variables),
-    ...job.variables,
-    ...options.facts.run,
+function noRun({ name }: Pipeline, { why }: WorkflowDecision): PlanProblem {
+  const last = why.at(-1);
+  const reason = last?.matched ? `rule ${why.length} says never: ${last.text}` : "none of them holds";
+  const hint = "--var NAME=VALUE sets a variable that they ask for";
+  return {
+    code: "NOTHING_TO_DO",
+    message: `the rules of "workflow" make no run of "${name}": ${reason}`,
+    hint,
   };
-  const variables = new Map(Object.entries(expandVariables(own, {}, "kept")));
-  return { ...job.image, name: expandReferences(job.image.name, (name) => variables.get(name)) };
+}
+
+function nothingToDo(pipeline: Pipeline, { stage, jobs }: PlanOptions, decided: Decided): PlanProblem {
+  const { candidates, leftOut } = decided;
+  const where = stage === undefined ? `the pipeline "${pipeline.name}"` : `the stage "${stage}"`;
+  const ruledOut = leftOut.length > 0 && candidates.length === 0;
+  const nothing = ruledOut ? `the rules leave out every job of ${where}` : `${where} has no jobs`;
+  const message = (jobs?.length ?? 0) > 0 ? `none of the jobs picked is in ${where}` : nothing;
+  return { code: "NOTHING_TO_DO", message };
 }

@@ -1,25 +1,35 @@
-import type { Job, Pipeline } from "../pipeline/pipeline.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
 import { Suggester } from "../pipeline/suggest.ts";
+import type { Candidate } from "./candidates.ts";
+import { type ByOrigin, neededBy } from "./needs.ts";
+import type { LeftOut } from "./plan.ts";
 
 export interface Selection {
-  /** Names of `--job`. */
+  /** Names of `--job`: of a job of the file (all that `parallel` makes of it), or of one of these. */
   jobs?: string[];
   /** Name of `--stage`. */
   stage?: string;
 }
 
-/** Why there is no plan. NEED_LEFT_OUT and NEEDS_CIRCLE come of rules: the file alone has no such mistake. */
+/**
+ * Why there is no plan. NEED_LEFT_OUT and NEEDS_CIRCLE come of rules: the file alone has no such mistake. CONFIG_INVALID: it has
+ * one that shows here alone, such as two jobs with one name.
+ */
 export interface PlanProblem {
-  code: "NOT_FOUND" | "NOTHING_TO_DO" | "NEED_LEFT_OUT" | "NEEDS_CIRCLE";
+  code: "NOT_FOUND" | "NOTHING_TO_DO" | "NEED_LEFT_OUT" | "NEEDS_CIRCLE" | "CONFIG_INVALID";
   message: string;
   hint?: string;
 }
 
 /** Names in the selection that the pipeline does not have. */
-export function selectionProblems(pipeline: Pipeline, selection: Selection): PlanProblem[] {
+export function selectionProblems(
+  pipeline: Pipeline,
+  instances: readonly string[],
+  selection: Selection,
+): PlanProblem[] {
   const suggester = new Suggester();
   const missing = (kind: string, name: string, names: string[]): PlanProblem[] => {
-    if (names.includes(name)) return [];
+    if (names.includes(name) || (kind === "job" && instances.includes(name))) return [];
     const few = names.slice(0, 12).join(", ") + (names.length > 12 ? ", ..." : "");
     const hint = suggester.hint(name, names) ?? `there are: ${few}`;
     return [{ code: "NOT_FOUND", message: `the pipeline "${pipeline.name}" has no ${kind} "${name}"`, hint }];
@@ -31,51 +41,70 @@ export function selectionProblems(pipeline: Pipeline, selection: Selection): Pla
   ];
 }
 
+/** What is wrong with picking jobs that their rules leave out: that never passes silently. */
+export function leftOutProblem(
+  candidates: readonly Candidate[],
+  leftOut: readonly LeftOut[],
+  { jobs: picked = [] }: Selection,
+): PlanProblem | undefined {
+  const inRun = new Set(candidates.flatMap(({ name, job }) => [name, job.name]));
+  const gone = picked.find((name) => !inRun.has(name));
+  if (gone === undefined) return undefined;
+  const isOne = (job: string) => job === gone || job.startsWith(`${gone} 1/`) || job.startsWith(`${gone}: [`);
+  const entry = leftOut.find(({ job }) => isOne(job))!;
+  const looked = entry.why.map(({ text, note }) => `${text}${note === null ? "" : ` (${note})`}`).join("; ");
+  return {
+    code: "NOTHING_TO_DO",
+    message: `the rules leave out the job "${gone}": ${entry.reason}${looked === "" ? "" : `. Looked at: ${looked}`}`,
+    hint: "--var NAME=VALUE sets a variable that its rules ask for",
+  };
+}
+
 /**
  * Why each job is left out, by name; a job that is not in the map runs. `--job` takes the named jobs and, transitively,
  * what they need: the jobs of their `needs`, or, where a job has none, the jobs of earlier stages that would hand it
  * artifacts (not those that start by hand or only after a failure). `--stage` takes the jobs of that stage alone; with
  * both, a job must be in both.
  */
-export function leftOutJobs(pipeline: Pipeline, selection: Selection): Map<string, string> {
+export function notSelected(
+  candidates: readonly Candidate[],
+  jobs: ByOrigin,
+  stages: readonly string[],
+  { jobs: names = [], stage }: Selection,
+): Map<string, string> {
   const leftOut = new Map<string, string>();
-  const picked =
-    selection.jobs === undefined || selection.jobs.length === 0
-      ? undefined
-      : withNeeds(pipeline, selection.jobs);
-  for (const job of pipeline.jobs) {
-    if (picked !== undefined && !picked.has(job.name)) {
-      leftOut.set(job.name, "not picked by --job and not needed by a job that is");
-    } else if (selection.stage !== undefined && job.stage !== selection.stage) {
-      leftOut.set(job.name, `its stage is "${job.stage}", not "${selection.stage}" (--stage)`);
+  const picked = names.length === 0 ? undefined : withNeeds(candidates, jobs, stages, new Set(names));
+  for (const { name, job } of candidates) {
+    if (picked !== undefined && !picked.has(name)) {
+      leftOut.set(name, "not picked by --job and not needed by a job that is");
+    } else if (stage !== undefined && job.stage !== stage) {
+      leftOut.set(name, `its stage is "${job.stage}", not "${stage}" (--stage)`);
     }
   }
   return leftOut;
 }
 
-function withNeeds(pipeline: Pipeline, names: string[]): Set<string> {
-  const jobs = new Map(pipeline.jobs.map((job) => [job.name, job]));
-  const stageIndex = new Map(pipeline.stages.map((stage, index) => [stage, index]));
-  const suppliers = pipeline.jobs.filter(
-    (job) => job.artifacts !== undefined && (job.when === "on_success" || job.when === "always"),
+function withNeeds(
+  candidates: readonly Candidate[],
+  jobs: ByOrigin,
+  stages: readonly string[],
+  names: ReadonlySet<string>,
+): Set<string> {
+  const stageIndex = new Map(stages.map((stage, index) => [stage, index]));
+  const suppliers = candidates.filter(
+    ({ job, when }) => job.artifacts !== undefined && (when === "on_success" || when === "always"),
   );
   const stageDone = new Set<string>();
-  const earlier = (job: Job): string[] => {
+  const earlier = ({ job }: Candidate): Candidate[] => {
     if (stageDone.has(job.stage)) return [];
     stageDone.add(job.stage);
     const index = stageIndex.get(job.stage)!;
-    return suppliers
-      .filter((supplier) => stageIndex.get(supplier.stage)! < index)
-      .map((supplier) => supplier.name);
+    return suppliers.filter((supplier) => stageIndex.get(supplier.job.stage)! < index);
   };
-  const picked = new Set(names);
-  for (const name of picked) {
-    const job = jobs.get(name);
-    if (job === undefined) {
-      picked.delete(name);
-      continue;
-    }
-    for (const needed of job.needs?.map((need) => need.job) ?? earlier(job)) picked.add(needed);
+  const picked = new Set(candidates.filter(({ name, job }) => names.has(name) || names.has(job.name)));
+  for (const candidate of picked) {
+    const needed = candidate.needs?.flatMap((need) => neededBy(need, jobs)) ?? earlier(candidate);
+    for (const other of needed) picked.add(other);
   }
-  return picked;
+  return new Set([...picked].map(({ name }) => name));
 }

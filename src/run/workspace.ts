@@ -84,6 +84,13 @@ export interface Source {
   readFile(path: string): Promise<string | undefined>;
   /** The files below a directory of the tree (`""`: all), sorted. */
   listFiles(prefix: string): Promise<string[]>;
+  /** The branch that others leave, as far as the repository on this host tells. */
+  defaultBranch(): Promise<string | null>;
+  /**
+   * The files that changed since the tree left `base` (null: the default branch), what is not committed with them. Null: that
+   * cannot be told here. Throws GIT_REF_NOT_FOUND.
+   */
+  changedPaths(base: string | null): Promise<string[] | null>;
   /** Makes sure that `LayerStore.snapshotPath(source.tree)` exists. */
   takeSnapshot(signal: AbortSignal): Promise<void>;
 }

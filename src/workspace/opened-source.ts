@@ -1,6 +1,8 @@
 import type { RunSource } from "../run/records.ts";
 import type { Source } from "../run/workspace.ts";
+import { findChangedPaths, findDefaultBranch } from "./changed-paths.ts";
 import type { Git } from "./git.ts";
+import type { GitPlace } from "./revision.ts";
 import type { SharedTrees } from "./shared-trees.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -13,6 +15,8 @@ export interface Opened {
   rootDir: string | null;
   warnings: string[];
   objects: TreeObjects;
+  /** The repository on this host; undefined where only the tree is. */
+  place?: GitPlace;
   /** The paths below a directory of the tree, sorted, where they are known without reading it. */
   filesBelow?(directory: string): string[] | undefined;
 }
@@ -27,7 +31,7 @@ export function toSource(
   shared: SharedTrees | undefined,
   signal: AbortSignal,
 ): Source {
-  const { source, rootDir, warnings, objects } = opened;
+  const { source, rootDir, warnings, objects, place } = opened;
   const reader = new TreeReader(git, state, objects, signal, opened.filesBelow);
   const made: Source = {
     source,
@@ -35,6 +39,13 @@ export function toSource(
     warnings,
     readFile: (path) => reader.readFile(path),
     listFiles: (prefix) => reader.listFiles(prefix),
+    async defaultBranch() {
+      return place === undefined ? null : ((await findDefaultBranch(git, place, signal))?.name ?? null);
+    },
+    async changedPaths(base) {
+      if (place === undefined) return null;
+      return findChangedPaths(git, place, { objects, commit: source.commit, base }, signal);
+    },
     async takeSnapshot(snapshotSignal) {
       await takeSnapshot(git, state, { objects, repoKey: source.repo.key }, snapshotSignal);
       await shared?.publish(objects, snapshotSignal);

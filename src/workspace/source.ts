@@ -127,6 +127,7 @@ async function openWorkingTree(
     rootDir: repository.topLevel,
     warnings,
     objects: { tree, directories: [own, repository.objects] },
+    place: { cwd: repository.topLevel },
     filesBelow,
   };
 }
@@ -144,7 +145,7 @@ async function openLocalCommit(
   const own = await privateObjects(state, keyOf(repository));
   const source = describe(repository, request.branch ?? null, commit, { tree: commit.tree, dirty: null });
   const objects = { tree: commit.tree, directories: [own, repository.objects] };
-  return { source, rootDir: repository.topLevel, warnings: [], objects };
+  return { source, rootDir: repository.topLevel, warnings: [], objects, place };
 }
 
 async function openUrl(

@@ -91,7 +91,7 @@ describe("the environment of a job", () => {
       CI_PIPELINE_ID: "run-1",
       CI_PIPELINE_IID: "7",
       CI_PIPELINE_NAME: "web",
-      CI_PIPELINE_SOURCE: "cli",
+      CI_PIPELINE_SOURCE: "push",
       CI_PROJECT_DIR: "/workspace",
       CI_PROJECT_NAME: "My Project",
       CI_PROJECT_PATH: "group/My Project",

@@ -1,7 +1,8 @@
 import type { BodyOf } from "../../api/routes.ts";
 import { toCheckJson, toSentFiles } from "../../app/check-pipelines.ts";
 import { toDryRunJson } from "../../app/dry-run.ts";
-import { judgePipelines } from "../../app/judge-pipelines.ts";
+import { factsWithoutSource } from "../../app/gather-facts.ts";
+import { FILES_ALONE, judgePipelines } from "../../app/judge-pipelines.ts";
 import { planFiles } from "../../app/prepare-runs.ts";
 import type { LoadedFile } from "../../app/run-request.ts";
 import { takeByHand } from "../../app/take-by-hand.ts";
@@ -21,7 +22,9 @@ export const pipelineHandlers: Handlers<"check" | "dryRun"> = {
     if (files.some(({ pipeline }) => pipeline === undefined)) throw new InvalidFiles(files);
     const taken = takeByHand(files, body.isNamed || body.pipeline !== undefined);
     const warnings = taken.note === undefined ? [] : [taken.note];
-    return { plans: planFiles(taken.files, body).map(toDryRunJson), warnings };
+    const facts = factsWithoutSource(files, { trigger: "api", executor: context.executor });
+    const { plans, warnings: doubts } = await planFiles(taken.files, body, facts);
+    return { plans: plans.map(toDryRunJson), warnings: [...warnings, ...doubts] };
   },
 };
 
@@ -39,7 +42,7 @@ async function judge(
     ...(pipeline === undefined ? {} : { pipeline }),
   };
   try {
-    return await judgePipelines(files, choice, AbortSignal.any([signal, late]));
+    return await judgePipelines(files, choice, FILES_ALONE, AbortSignal.any([signal, late]));
   } catch (error) {
     if (!late.aborted || error !== late.reason) throw error;
     throw new CicdError("SERVER_BUSY", "the server has not come to judge these files in time", {

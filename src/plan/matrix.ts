@@ -1,0 +1,39 @@
+import type { Job, MatrixRow, Parallel } from "../pipeline/pipeline.ts";
+
+/** One job of a run: what `parallel` makes of a job of the file, or that job itself. */
+export interface Instance {
+  name: string;
+  job: Job;
+  /** Its values of the matrix; empty without one. */
+  values: Record<string, string>;
+  node: { index: number; total: number } | null;
+}
+
+/** In the order of the matrix: `test 1/2`, or `test: [a, b]` with the values in written order. */
+export function instancesOf(job: Job): Instance[] {
+  const { name, parallel } = job;
+  if (parallel === undefined) return [{ name, job, values: {}, node: null }];
+  const all = combinations(parallel);
+  return all.map((values, at) => {
+    const written = Object.values(values);
+    const suffix = parallel.kind === "count" ? ` ${at + 1}/${all.length}` : `: [${written.join(", ")}]`;
+    return { name: name + suffix, job, values, node: { index: at + 1, total: all.length } };
+  });
+}
+
+function combinations(parallel: Parallel): Record<string, string>[] {
+  if (parallel.kind === "count") return Array.from({ length: parallel.count }, () => ({}));
+  return parallel.rows.flatMap((row) =>
+    row.reduce<Record<string, string>[]>(
+      (made, { name, values }) => made.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))),
+      [{}],
+    ),
+  );
+}
+
+/** Whether an instance has the values of one of these rows. */
+export function fitsRows({ values }: Pick<Instance, "values">, rows: MatrixRow[]): boolean {
+  return rows.some((row) =>
+    row.every(({ name, values: wanted }) => Object.hasOwn(values, name) && wanted.includes(values[name]!)),
+  );
+}

@@ -1,0 +1,125 @@
+import type { Facts } from "../pipeline/facts.ts";
+import type { Variables } from "../pipeline/pipeline.ts";
+import type { Candidate } from "./candidates.ts";
+import { inheritedVariables } from "./environment.ts";
+import { expandReferences, expandVariables } from "./expand.ts";
+import { type ByOrigin, neededBy } from "./needs.ts";
+import type { PlannedJob } from "./plan.ts";
+import type { PlanNote } from "./plan-note.ts";
+
+interface Included {
+  included: readonly Candidate[];
+  /** All that the rules let into the run. */
+  inRun: ByOrigin;
+  /** Only those that have jobs. */
+  stages: readonly string[];
+  /** Of the pipeline, with those of the workflow's rule. */
+  variables: Variables;
+  facts: Facts;
+  /** Names of `--job`. */
+  named: readonly string[];
+}
+
+/** The jobs of a run in its order: by stage, then by the file. */
+export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNote[] } {
+  const { included, inRun, stages, variables, facts } = options;
+  const stageIndex = new Map(stages.map((stage, index) => [stage, index]));
+  const indexOf = ({ job }: Candidate) => stageIndex.get(job.stage)!;
+  const ordered = [...included].sort((a, b) => indexOf(a) - indexOf(b));
+  const position = new Map(ordered.map(({ name }, index) => [name, index]));
+  const suppliers = ordered.filter(({ job }) => job.artifacts !== undefined);
+  const earlier = stages.map((_, stage) => suppliers.filter((one) => indexOf(one) < stage));
+  const namesOfEarlier = earlier.map((list) => list.map(({ name }) => name));
+  const named = new Set(options.named);
+  const notes: PlanNote[] = [];
+  const planned = ordered.map((candidate): PlannedJob => {
+    const { job, name, when } = candidate;
+    const needs = resolveNeeds(candidate, inRun, position);
+    const isNamed = named.has(name) || named.has(job.name);
+    return {
+      name,
+      origin: job.name,
+      at: job.at,
+      node: candidate.node,
+      why: candidate.why,
+      stage: job.stage,
+      stageIndex: indexOf(candidate),
+      image: plannedImage(candidate, variables, facts, notes),
+      beforeScript: job.beforeScript,
+      script: job.script,
+      afterScript: job.afterScript,
+      needs: needs && [...needs.keys()].map((needed) => needed.name),
+      artifactsFrom:
+        needs === null && job.dependencies === undefined
+          ? namesOfEarlier[indexOf(candidate)]!
+          : supplying(candidate, needs, earlier[indexOf(candidate)]!, position),
+      when: when === "manual" && isNamed ? "on_success" : when,
+      allowFailure: candidate.allowFailure,
+      artifacts: job.artifacts ?? null,
+      variables: candidate.variables,
+      inheritVariables: job.inheritVariables,
+      timeoutMs: job.timeoutMs,
+      retry: job.retry,
+      tags: job.tags,
+      interruptible: candidate.interruptible,
+    };
+  });
+  return { jobs: planned, notes };
+}
+
+/** What it waits for and whether that hands it artifacts. Jobs that were not picked are no needs. Null: by stages. */
+function resolveNeeds(
+  { needs }: Candidate,
+  inRun: ByOrigin,
+  position: ReadonlyMap<string, number>,
+): Map<Candidate, boolean> | null {
+  if (needs === undefined) return null;
+  const resolved = new Map<Candidate, boolean>();
+  for (const need of needs) {
+    for (const needed of neededBy(need, inRun)) {
+      if (position.has(needed.name)) resolved.set(needed, need.artifacts || resolved.get(needed) === true);
+    }
+  }
+  return resolved;
+}
+
+function supplying(
+  { job: { dependencies } }: Candidate,
+  needs: Map<Candidate, boolean> | null,
+  fromEarlier: readonly Candidate[],
+  position: ReadonlyMap<string, number>,
+): string[] {
+  const offered =
+    needs === null
+      ? fromEarlier
+      : [...needs]
+          .filter(([{ job }, artifacts]) => artifacts && job.artifacts !== undefined)
+          .map(([needed]) => needed)
+          .sort((a, b) => position.get(a.name)! - position.get(b.name)!);
+  const taken =
+    dependencies === undefined ? offered : offered.filter(({ job }) => dependencies.includes(job.name));
+  return taken.map(({ name }) => name);
+}
+
+/** Names that only a run knows the values of. */
+const OF_THE_RUN = /^(?:CI|CICD|CICD_\w+|CI_\w+)$/;
+
+function plannedImage(
+  { job, name, variables }: Candidate,
+  global: Variables,
+  facts: Facts,
+  notes: PlanNote[],
+): PlannedJob["image"] {
+  if (job.image === undefined) return null;
+  if (!job.image.name.includes("$")) return job.image;
+  const own = { ...inheritedVariables(job, global), ...variables, ...facts.run };
+  const known = new Map(Object.entries(expandVariables(own, {}, "kept")));
+  const image = expandReferences(job.image.name, (reference) => {
+    if (!known.has(reference) && !OF_THE_RUN.test(reference)) {
+      const message = `the image of "${name}" refers to $${reference}, which nothing defines`;
+      notes.push({ code: "PLAN_UNDEFINED_VARIABLE", message, job: name, at: job.at });
+    }
+    return known.get(reference);
+  });
+  return { ...job.image, name: image };
+}
