@@ -178,6 +178,7 @@ export const CHECK_DIAGNOSTIC = v.object({
 export const CHECKED_FILE = v.object({
   file: v.string(),
   text: v.string(),
+  included: v.array(v.object({ file: v.string(), text: v.string() })),
   pipeline: v.nullable(v.object({ name: v.string(), jobs: COUNT, stages: COUNT })),
   diagnostics: v.array(
     v.object({

@@ -17,10 +17,11 @@ export interface CheckJson {
   }[];
 }
 
-/** A pipeline file as it was found and judged. `text` is empty where it cannot be read. */
+/** A pipeline file as it was found and judged. `text` is empty where it cannot be read. `included`: what diagnostics may point into besides. */
 export interface CheckedFile {
   file: string;
   text: string;
+  included: { file: string; text: string }[];
   /** What is in it; null exactly where a diagnostic is an error. `stages`: those that have jobs. */
   pipeline: { name: string; jobs: number; stages: number } | null;
   diagnostics: Diagnostic[];
@@ -32,16 +33,18 @@ export async function checkPipelines(
   selection: PipelineSelection,
   signal: AbortSignal,
 ): Promise<LoadedFile[]> {
-  if (selection.file !== undefined) return [await loadFile(app, selection.file, selection)];
+  if (selection.file !== undefined) return [await loadFile(app, selection.file, selection, signal)];
   const onDisk = await loadFromDisk(app, selection, signal);
   return onDisk ?? (await loadPipelines(app, selection, signal)).files;
 }
 
-export function toCheckedFile({ file, text, pipeline, diagnostics }: LoadedFile): CheckedFile {
-  if (pipeline === undefined) return { file, text, pipeline: null, diagnostics };
+export function toCheckedFile({ file, text, texts, pipeline, diagnostics }: LoadedFile): CheckedFile {
+  const named = new Set(diagnostics.map((diagnostic) => diagnostic.file));
+  const included = texts.slice(1).filter((other) => named.has(other.file));
+  if (pipeline === undefined) return { file, text, included, pipeline: null, diagnostics };
   const { name, jobs } = pipeline;
   const stages = new Set(jobs.map((job) => job.stage)).size;
-  return { file, text, pipeline: { name, jobs: jobs.length, stages }, diagnostics };
+  return { file, text, included, pipeline: { name, jobs: jobs.length, stages }, diagnostics };
 }
 
 /** Over all files of one answer. */

@@ -6,6 +6,7 @@ import { type FactsOptions, factsOfSource } from "./gather-facts.ts";
 import { judgeFile, readOverrides } from "./judge-pipelines.ts";
 import { loadFromSource } from "./load-pipelines.ts";
 import { includesOf } from "./parse-in-rounds.ts";
+import { includesOf } from "./parse-in-rounds.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, PipelineChoice } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";

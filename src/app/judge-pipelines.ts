@@ -3,26 +3,26 @@ import { type Override, parseOverride } from "../pipeline/overrides.ts";
 import { parsePipeline } from "../pipeline/parse-pipeline.ts";
 import { refuseSharedNames } from "../pipeline/shared-names.ts";
 import { Suggester } from "../pipeline/suggest.ts";
-import { JudgeTurns } from "./judge-turns.ts";
+import { type IncludeTree, noTree, parseInRounds } from "./parse-in-rounds.ts";
 import type { LoadedFile, PipelineChoice, PipelineFile } from "./run-request.ts";
 
-/** Of the process, as its thread is. */
-const TURNS = new JudgeTurns();
+/** Of files that were sent without what is around them. */
+export const FILES_ALONE = noTree("only the file itself was sent");
 
 /**
  * All pipeline files of a repository, each with what is wrong with it, and of these the chosen one or all. Throws USAGE (a
  * malformed override, a name that means several files), CONFIG_NOT_FOUND (no pipeline of that name), and the signal's reason
- * between two files. Others have their turn between them.
+ * between two files. Others have their turn between them. `tree`: where what they include is.
  */
 export async function judgePipelines(
   files: PipelineFile[],
   choice: PipelineChoice,
+  tree: IncludeTree,
   signal?: AbortSignal,
 ): Promise<LoadedFile[]> {
   const overrides = readOverrides(choice.overrides);
   const judged: LoadedFile[] = [];
-  for (const file of files)
-    judged.push(await TURNS.take(() => parseFile(file, overrides, choice.imageRequired), signal));
+  for (const file of files) judged.push(await judge(file, overrides, choice.imageRequired, tree, signal));
   return choosePipelines(judged, choice.pipeline);
 }
 
@@ -30,9 +30,22 @@ export async function judgePipelines(
 export async function judgeFile(
   file: PipelineFile,
   options: Pick<PipelineChoice, "overrides" | "imageRequired">,
+  tree: IncludeTree,
 ): Promise<LoadedFile> {
-  const overrides = readOverrides(options.overrides);
-  return TURNS.take(() => parseFile(file, overrides, options.imageRequired));
+  return judge(file, readOverrides(options.overrides), options.imageRequired, tree);
+}
+
+async function judge(
+  found: PipelineFile,
+  overrides: Override[],
+  imageRequired: boolean,
+  tree: IncludeTree,
+  signal?: AbortSignal,
+): Promise<LoadedFile> {
+  const { file } = found;
+  if (found.problem !== undefined) return unreadable(file, found.problem);
+  const result = await parseInRounds(found.text, { file, overrides, imageRequired }, tree, signal);
+  return { file, text: found.text, ...result };
 }
 
 /** Of files that are all of a repository: two that share a name are errors; then those of that name, else all. */
@@ -40,6 +53,7 @@ export function choosePipelines(files: LoadedFile[], pipeline: string | undefine
   return chooseByName(refuseSharedNames(files), pipeline);
 }
 
+/** Without what it includes: then something is `wanted`. */
 export function parseFile(found: PipelineFile, overrides: Override[], imageRequired: boolean): LoadedFile {
   const { file } = found;
   if (found.problem !== undefined) return unreadable(file, found.problem);

@@ -3,6 +3,7 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { Source } from "../run/workspace.ts";
 import type { App } from "./app.ts";
 import { choosePipelines, judgeFile, judgePipelines, parseFile, readOverrides } from "./judge-pipelines.ts";
+import { type IncludeTree, includesOf, noTree } from "./parse-in-rounds.ts";
 import { PIPELINE_DIRECTORY, type PipelineTree, treeOfSource, treeOnDisk } from "./pipeline-tree.ts";
 import type {
   LoadedFile,
@@ -25,8 +26,10 @@ export async function loadPipelines(
 ): Promise<LoadedPipelines> {
   readOverrides(selection.overrides);
   const source = await openSource(app, selection, signal);
-  if (selection.file !== undefined)
-    return { source, files: [await loadFile(app, selection.file, selection)] };
+  if (selection.file !== undefined) {
+    const file = { file: selection.file, text: await app.files.readText(selection.file) };
+    return { source, files: [await judgeFile(file, selection, includesOf(source))] };
+  }
   return { source, files: await loadFromSource(source, selection) };
 }
 
@@ -51,20 +54,20 @@ export async function loadFromSource(
   choice: PipelineChoice,
   signal?: AbortSignal,
 ): Promise<LoadedFile[]> {
-  return judgePipelines(await readFromSource(source), choice, signal);
+  return judgePipelines(await readFromSource(source), choice, includesOf(source), signal);
 }
 
 /** The same as they are. Throws CONFIG_NOT_FOUND where there is none. */
 export async function readFromSource(source: Source): Promise<PipelineFile[]> {
   const tree = await treeOfSource(source);
-  if (tree.pipelineFiles.length === 0) throw await noPipeline(source);
+  if (tree.pipelineFiles.length === 0) throw noPipeline();
   return readAll(tree);
 }
 
 /**
  * The selected files without opening the source: of the working tree around `selection.repo` they are read where they lie,
  * in a fraction of the time that hashing the tree takes; those that git ignores are no part of it. Undefined where that
- * cannot be: a commit, a branch, a URL, or no pipeline there.
+ * cannot be: a commit, a branch, a URL, no pipeline there, or one that includes files, which may be ignored.
  */
 export async function loadFromDisk(
   app: App,
@@ -76,7 +79,8 @@ export async function loadFromDisk(
   if (found === undefined) return undefined;
   const files = found.files.map((file) => parseFile(file, overrides, selection.imageRequired));
   const kept = withoutIgnored(files, await found.ignored);
-  return kept.length === 0 ? undefined : choosePipelines(kept, selection.pipeline);
+  if (kept.length === 0 || kept.some(({ wanted }) => wanted !== null)) return undefined;
+  return choosePipelines(kept, selection.pipeline);
 }
 
 /**
@@ -121,19 +125,35 @@ async function readAll(tree: PipelineTree): Promise<PipelineFile[]> {
   return Promise.all(tree.pipelineFiles.map(async (file) => ({ file, ...(await tree.read(file)) })));
 }
 
-/** Checks one file of this host, in a repository or not. */
+/** Checks one file of this host, in a repository or not; only one in a repository can include others. */
 export async function loadFile(
   app: App,
   file: string,
-  options: Pick<PipelineSelection, "overrides" | "imageRequired">,
+  selection: PipelineSelection,
+  signal: AbortSignal,
 ): Promise<LoadedFile> {
-  readOverrides(options.overrides);
-  return judgeFile({ file, text: await app.files.readText(file) }, options);
+  readOverrides(selection.overrides);
+  return judgeFile(
+    { file, text: await app.files.readText(file) },
+    selection,
+    lazyTree(app, selection, signal),
+  );
 }
 
-async function noPipeline(source: Source): Promise<CicdError> {
-  const hint = (await source.readFile(".gitlab-ci.yml"))
-    ? "this version does not read .gitlab-ci.yml yet; `cicd init` writes a pipeline of its own form"
-    : "`cicd init` writes one that fits the repository";
+/** The tree of a selection, opened when the first file of it is asked for. */
+function lazyTree(app: App, selection: PipelineSelection, signal: AbortSignal): IncludeTree {
+  let opened: Promise<IncludeTree> | undefined;
+  const open = () => {
+    opened ??= openSource(app, selection, signal).then(includesOf, (error) => {
+      if (!(error instanceof CicdError) || error.code !== "GIT_NOT_A_REPOSITORY") throw error;
+      return noTree("there is no repository around");
+    });
+    return opened;
+  };
+  return { read: async (path) => (await open()).read(path), paths: async () => (await open()).paths() };
+}
+
+function noPipeline(): CicdError {
+  const hint = "`cicd init` writes one that fits the repository";
   return new CicdError("CONFIG_NOT_FOUND", `there is no pipeline in ${PIPELINE_DIRECTORY}/`, { hint });
 }

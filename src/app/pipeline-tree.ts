@@ -5,6 +5,8 @@ import type { Files } from "./app.ts";
 
 /** Where a repository keeps its pipelines. */
 export const PIPELINE_DIRECTORY = ".cicd-pipelines";
+/** What is read where that directory holds none. */
+export const GITLAB_FILE = ".gitlab-ci.yml";
 
 /** Where pipeline files are read from: the tree of a source, or a directory of this host. */
 export interface PipelineTree {
@@ -18,10 +20,10 @@ export type PipelineText = { text: string; problem?: never } | { text?: never; p
 
 export async function treeOfSource(source: Source): Promise<PipelineTree> {
   const paths = await source.listFiles(PIPELINE_DIRECTORY);
+  const own = toPipelineFiles(paths.map((path) => path.slice(PIPELINE_DIRECTORY.length + 1).split("/")[0]!));
+  const hasGitlab = own.length === 0 && (await source.readFile(GITLAB_FILE)) !== undefined;
   return {
-    pipelineFiles: toPipelineFiles(
-      paths.map((path) => path.slice(PIPELINE_DIRECTORY.length + 1).split("/")[0]!),
-    ),
+    pipelineFiles: hasGitlab ? [GITLAB_FILE] : own,
     async read(path) {
       const text = await source.readFile(path);
       if (text !== undefined) return { text };
@@ -31,8 +33,10 @@ export async function treeOfSource(source: Source): Promise<PipelineTree> {
 }
 
 export async function treeOnDisk(files: Files, root: string): Promise<PipelineTree> {
+  const own = toPipelineFiles(await files.list(join(root, PIPELINE_DIRECTORY)));
+  const hasGitlab = own.length === 0 && (await files.list(root)).includes(GITLAB_FILE);
   return {
-    pipelineFiles: toPipelineFiles(await files.list(join(root, PIPELINE_DIRECTORY))),
+    pipelineFiles: hasGitlab ? [GITLAB_FILE] : own,
     async read(path) {
       const onDisk = join(root, path);
       try {

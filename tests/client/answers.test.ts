@@ -72,7 +72,7 @@ describe("a problem", () => {
   });
 
   test("with files is invalid pipeline files", async () => {
-    const file = { file: "web.yml", text: "name: web", pipeline: null, diagnostics: [] };
+    const file = { file: "web.yml", text: "name: web", included: [], pipeline: null, diagnostics: [] };
     using server = answering(() => problem(422, { code: "CONFIG_INVALID", detail: "no", files: [file] }));
     const { service } = connect(server.url);
     const request = {

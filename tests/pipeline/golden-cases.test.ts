@@ -15,12 +15,7 @@ const TESTED_ELSEWHERE = [
   "CONFIG_TOO_MANY_JOBS",
   "CONFIG_TOO_MANY_PROBLEMS",
   "CONFIG_UNKNOWN_OVERRIDE",
-  ...codesOf("includes, templates, references and inputs", [
-    "CONFIG_INCLUDE",
-    "CONFIG_INCLUDE_LIMIT",
-    "CONFIG_INCLUDE_REMOTE",
-    "CONFIG_INPUT",
-  ]),
+  ...codesOf("includes, templates, references and inputs", ["CONFIG_INPUT"]),
   ...codesOf("rules and matrices", [
     "CONFIG_EXPRESSION",
     "CONFIG_REGEX",

@@ -6,10 +6,11 @@ import { plural, printable } from "./text.ts";
 /** Every problem of the files, with excerpts; empty when there is none. */
 export function renderProblems(files: CheckedFile[], style: Style): string {
   return files
-    .flatMap(({ text, diagnostics }) =>
-      diagnostics.map(
-        (diagnostic) => `${renderDiagnostic(diagnostic, text, { color: style.isColored })}\n\n`,
-      ),
+    .flatMap(({ text, included, diagnostics }) =>
+      diagnostics.map((diagnostic) => {
+        const other = included.find(({ file }) => file === diagnostic.file);
+        return `${renderDiagnostic(diagnostic, other?.text ?? text, { color: style.isColored })}\n\n`;
+      }),
     )
     .join("");
 }

@@ -5,6 +5,10 @@ import type { Report, Span } from "../source.ts";
 export const MAX_ADDED_NODES = 250_000;
 /** Files that one pipeline may include, counted as often as they are. */
 export const MAX_INCLUDES = 150;
+/** Of all included files together. */
+export const MAX_INCLUDED_CHARACTERS = 4 * 1024 * 1024;
+/** Files that include files. */
+export const MAX_LEVELS = 10;
 
 /** What composition has made so far; it stops once that is too much, which is reported once. */
 export class Budget {
