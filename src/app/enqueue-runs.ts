@@ -6,7 +6,6 @@ import { type FactsOptions, factsOfSource } from "./gather-facts.ts";
 import { judgeFile, readOverrides } from "./judge-pipelines.ts";
 import { loadFromSource } from "./load-pipelines.ts";
 import { includesOf } from "./parse-in-rounds.ts";
-import { includesOf } from "./parse-in-rounds.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, PipelineChoice } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";
@@ -104,6 +103,7 @@ async function loadFiles(
 ): Promise<LoadedFile[]> {
   const { overrides, pipeline, file } = request;
   const choice = { overrides, imageRequired: request.executor === "docker" };
-  if (file !== undefined) return [await judgeFile({ file: file.name, text: file.text }, choice, includesOf(source))];
+  if (file !== undefined)
+    return [await judgeFile({ file: file.name, text: file.text }, choice, includesOf(source))];
   return loadFromSource(source, { ...choice, ...(pipeline === undefined ? {} : { pipeline }) }, signal);
 }
