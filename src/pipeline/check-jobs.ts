@@ -1,52 +1,88 @@
 import { reportCycles } from "./check-cycles.ts";
-import {
-  DEFAULT_STAGES,
-  type JobValue,
-  MAX_JOBS,
-  MAX_NEEDS,
-  type NeedValue,
-  type PipelineValue,
-} from "./keywords/native.ts";
+import type { DiagnosticCode } from "./diagnostic.ts";
+import { type JobValue, MAX_JOBS, MAX_NEEDS, type NeedValue, type PipelineValue } from "./keywords/native.ts";
+import { combinations } from "./keywords/parallel.ts";
+import type { MatrixRow } from "./pipeline.ts";
 import type { ReadContext } from "./shape.ts";
-import type { Span } from "./source.ts";
+import type { Report, Span } from "./source.ts";
 
 interface JobEntry {
   name: string;
   keySpan: Span;
   value: JobValue | undefined;
+  stage: string | undefined;
 }
 
+type JobsValue = {
+  values: Pick<PipelineValue["values"], "stages" | "jobs" | "default">;
+  keySpans: Map<string, Span>;
+};
+
+export interface JobRules {
+  imageRequired: boolean;
+  /** Where the file lists none. */
+  stages: readonly string[];
+  /** Stages that are there besides those listed. */
+  edges: readonly string[];
+  /** Of a job that names none; undefined: such a job was reported. */
+  stage: string | undefined;
+}
+
+type StageIndex = Map<string, number>;
+
 /** What no shape of one value can tell: names that must exist, images that come from elsewhere, order, circles. */
-export function checkJobs(pipeline: PipelineValue, imageRequired: boolean, context: ReadContext): void {
+export function checkJobs(pipeline: JobsValue, rules: JobRules, context: ReadContext): void {
   const { stages, jobs: jobMap, default: defaults } = pipeline.values;
-  const stageIndex = checkStages(stages, context);
+  const stageIndex = checkStages(stages, rules, context);
   const stagesKnown = stages !== undefined || !pipeline.keySpans.has("stages");
-  const jobs = new Map([...(jobMap ?? [])].map(([name, job]) => [name, { name, ...job }]));
+  const jobs = new Map(
+    [...(jobMap ?? [])].map(([name, job]) => [name, { name, ...job, stage: stageOf(job, rules) }]),
+  );
   checkCount(jobs, context);
-  const imageGiven = !imageRequired || (defaults?.keySpans.has("image") ?? pipeline.keySpans.has("default"));
+  const imageByDefault =
+    !rules.imageRequired || (defaults?.keySpans.has("image") ?? pipeline.keySpans.has("default"));
   for (const job of jobs.values()) {
     if (job.value === undefined) continue;
-    if (stagesKnown) checkStage(job.value, stageIndex, stages === undefined, context);
-    if (!imageGiven && !job.value.keySpans.has("image")) {
-      const hint = `write "image:" in the job, or once under "default:"`;
-      context.report.error("CONFIG_MISSING_IMAGE", job.keySpan, `the job "${job.name}" has no image`, hint);
-    }
+    if (stagesKnown) checkStage(job, stageIndex, stages === undefined, context);
+    if (!hasImage(job.value, imageByDefault, rules)) reportNoImage(job, rules, context);
     checkNeeds(job, job.value, jobs, stageIndex, context);
+    if (job.value.values.dependencies !== undefined)
+      checkDependencies(job, job.value, jobs, stageIndex, context);
   }
   reportCycles(needEdges(jobs), context.report);
 }
 
+function stageOf({ value }: { value: JobValue | undefined }, { stage }: JobRules): string | undefined {
+  return value?.values.stage?.value ?? (value?.keySpans.has("stage") ? undefined : stage);
+}
+
+function hasImage(job: JobValue, byDefault: boolean, { imageRequired }: JobRules): boolean {
+  if (!imageRequired || job.keySpans.has("image") || job.keySpans.has("trigger")) return true;
+  const inherited = job.values.inherit?.values.default ?? true;
+  return byDefault && (typeof inherited === "boolean" ? inherited : inherited.includes("image"));
+}
+
+function reportNoImage(job: JobEntry, { stage }: JobRules, { report }: ReadContext): void {
+  const elsewhere = stage === undefined ? "" : ", or give one with -o default.image=NAME";
+  const hint = `write "image:" in the job, or once under "default:"${elsewhere}`;
+  report.error("CONFIG_MISSING_IMAGE", job.keySpan, `the job "${job.name}" has no image`, hint);
+}
+
 function checkStages(
   stages: { value: string; span: Span }[] | undefined,
+  { stages: byDefault, edges }: JobRules,
   { report }: ReadContext,
-): Map<string, number> {
-  const index = new Map<string, number>();
-  if (stages === undefined) return new Map(DEFAULT_STAGES.map((stage, position) => [stage, position]));
-  for (const { value, span } of stages) {
-    if (index.has(value))
+): StageIndex {
+  const [before, after] = edges;
+  const index: StageIndex = new Map(before === undefined ? [] : [[before, -1]]);
+  const listed = stages ?? byDefault.map((value) => ({ value, span: undefined }));
+  for (const { value, span } of listed) {
+    if (edges.includes(value)) continue;
+    if (index.has(value) && span !== undefined)
       report.error("CONFIG_DUPLICATE_KEY", span, `the stage "${value}" stands here twice`, "remove one");
     else index.set(value, index.size);
   }
+  if (after !== undefined) index.set(after, index.size);
   return index;
 }
 
@@ -61,35 +97,45 @@ function checkCount(jobs: Map<string, JobEntry>, { report }: ReadContext): void 
   );
 }
 
-function checkStage(
-  job: JobValue,
-  stageIndex: Map<string, number>,
-  byDefault: boolean,
-  context: ReadContext,
-): void {
-  const stage = job.values.stage;
-  if (stage === undefined || stageIndex.has(stage.value)) return;
+function checkStage(job: JobEntry, stageIndex: StageIndex, byDefault: boolean, context: ReadContext): void {
+  const { stage, value } = job;
+  if (stage === undefined || stageIndex.has(stage)) return;
   const names = [...stageIndex.keys()];
   const shown = names.length > 12 ? `${names.slice(0, 12).join(", ")}, ...` : names.join(", ");
   const hint =
-    context.suggester.hint(stage.value, names) ??
+    context.suggester.hint(stage, names) ??
     `the stages are ${shown}${byDefault ? '; others need a "stages:" list' : ""}`;
-  context.report.error("CONFIG_UNKNOWN_STAGE", stage.span, `there is no stage "${stage.value}"`, hint);
+  const span = value?.values.stage?.span ?? job.keySpan;
+  context.report.error("CONFIG_UNKNOWN_STAGE", span, `there is no stage "${stage}"`, hint);
 }
 
 function checkNeeds(
   job: JobEntry,
   value: JobValue,
   jobs: Map<string, JobEntry>,
-  stageIndex: Map<string, number>,
+  stageIndex: StageIndex,
   context: ReadContext,
 ): void {
-  const needs = value.values.needs ?? [];
+  checkNeedList(job, value.values.needs, value.keySpans.get("needs"), jobs, stageIndex, context);
+  for (const { values, keySpans } of value.values.rules ?? []) {
+    if (values.needs !== undefined)
+      checkNeedList(job, values.needs, keySpans.get("needs"), jobs, stageIndex, context);
+  }
+}
+
+function checkNeedList(
+  job: JobEntry,
+  needs: NeedValue[] = [],
+  keySpan: Span | undefined,
+  jobs: Map<string, JobEntry>,
+  stageIndex: StageIndex,
+  context: ReadContext,
+): void {
   if (needs.length > MAX_NEEDS) {
     const message = `${needs.length} needs; ${MAX_NEEDS} are supported`;
     context.report.error(
       "CONFIG_TOO_MANY_JOBS",
-      value.keySpans.get("needs")!,
+      keySpan ?? job.keySpan,
       message,
       "let an earlier job gather them",
     );
@@ -99,7 +145,7 @@ function checkNeeds(
   for (const need of needs) {
     const named = need.values.job;
     if (named === undefined) continue;
-    if (seen.has(named.value)) {
+    if (seen.has(named.value) && need.values.parallel === undefined) {
       context.report.error(
         "CONFIG_DUPLICATE_KEY",
         named.span,
@@ -109,16 +155,15 @@ function checkNeeds(
       continue;
     }
     seen.add(named.value);
-    checkNeed(job, value, need, jobs, stageIndex, context);
+    checkNeed(job, need, jobs, stageIndex, context);
   }
 }
 
 function checkNeed(
   job: JobEntry,
-  value: JobValue,
   need: NeedValue,
   jobs: Map<string, JobEntry>,
-  stageIndex: Map<string, number>,
+  stageIndex: StageIndex,
   { report, suggester }: ReadContext,
 ): void {
   const { value: name, span } = need.values.job!;
@@ -130,16 +175,67 @@ function checkNeed(
     report.error("CONFIG_UNKNOWN_NEED", span, `there is no job "${name}"`, hint);
     return;
   }
-  const own = stageIndex.get(value.values.stage?.value ?? "");
-  const theirs = stageIndex.get(needed.value?.values.stage?.value ?? "");
+  const rows = need.values.parallel?.values.matrix;
+  if (rows !== undefined && needed.value !== undefined)
+    checkMatrixNeed(needed, needed.value, rows, span, report);
+  const own = stageIndex.get(job.stage ?? "");
+  const theirs = stageIndex.get(needed.stage ?? "");
   if (own === undefined || theirs === undefined || theirs <= own) return;
-  const stages = `"${needed.value?.values.stage?.value}" is after "${value.values.stage?.value}"`;
+  const stages = `"${needed.stage}" is after "${job.stage}"`;
   report.error(
     "CONFIG_NEED_LATER_STAGE",
     span,
     `the job "${name}" belongs to a later stage: ${stages}`,
     "a job can need jobs of its own and of earlier stages",
   );
+}
+
+/** Some instance has to have the values of each row. */
+function checkMatrixNeed(
+  needed: JobEntry,
+  value: JobValue,
+  rows: MatrixRow[],
+  span: Span,
+  report: Report,
+): void {
+  const parallel = value.values.parallel;
+  if (parallel === undefined && value.keySpans.has("parallel")) return;
+  const instances = parallel?.kind === "matrix" ? combinations(parallel.rows) : [];
+  for (const row of rows) {
+    const fits = (instance: Record<string, string>) =>
+      row.every(({ name, values }) => Object.hasOwn(instance, name) && values.includes(instance[name]!));
+    if (instances.some(fits)) continue;
+    const said = row.map(({ name, values }) => `${name}=${values.join("|")}`).join(", ");
+    const hint = "name variables of its matrix, and values that stand there";
+    report.error("CONFIG_NEED_MATRIX", span, `no job of "${needed.name}" has ${said.slice(0, 200)}`, hint);
+  }
+}
+
+function checkDependencies(
+  job: JobEntry,
+  { values }: JobValue,
+  jobs: Map<string, JobEntry>,
+  stageIndex: StageIndex,
+  { report, suggester }: ReadContext,
+): void {
+  const needed = values.needs && new Set(values.needs.map((need) => need.values.job?.value));
+  for (const { value: name, span } of values.dependencies ?? []) {
+    const found = jobs.get(name);
+    const fail = (code: DiagnosticCode, message: string, hint: string) =>
+      report.error(code, span, message, hint);
+    if (found === undefined) {
+      const hint = suggester.hint(name, jobs.keys(), job.name) ?? "name a job of an earlier stage";
+      fail("CONFIG_UNKNOWN_NEED", `there is no job "${name}"`, hint);
+    } else if (needed !== undefined && !needed.has(name)) {
+      fail("CONFIG_UNKNOWN_NEED", `the job does not need "${name}"`, 'put it into "needs", too');
+    } else if (needed === undefined) {
+      const own = stageIndex.get(job.stage ?? "");
+      const theirs = stageIndex.get(found.stage ?? "");
+      if (own === undefined || theirs === undefined || theirs < own) continue;
+      const message = `the job "${name}" is of no earlier stage`;
+      fail("CONFIG_NEED_LATER_STAGE", message, "without needs, artifacts come from earlier stages alone");
+    }
+  }
 }
 
 function needEdges(jobs: Map<string, JobEntry>): Map<string, { job: string; span: Span }[]> {

@@ -2,10 +2,7 @@ import type { Node } from "./node.ts";
 
 /** Keys that GitLab CI knows for jobs and this language does not; others are in `keywords/unsupported.ts`. */
 const GITLAB_JOB_KEYS = new Set(
-  (
-    "dast_configuration dependencies dependencies_from except extends identity inherit inputs manual_confirmation only " +
-    "pages parallel publish release rules run"
-  ).split(" "),
+  "dast_configuration identity inputs manual_confirmation pages publish release run".split(" "),
 );
 
 const JOB_KEYS_WITH_DEFAULT = new Set([
@@ -28,6 +25,8 @@ const OTHER_PRODUCTS: Record<string, string> = {
   container: 'write "image:"',
   depends_on: 'write "needs:"',
   "timeout-minutes": 'write "timeout: 10m"',
+  only: 'write "rules:"',
+  except: 'write "rules:"',
   "runs-on": 'write "image:", as jobs run in containers; "tags:" chooses workers',
 };
 
@@ -40,9 +39,7 @@ export function foreignJobKey(key: string): string | undefined {
 /** A hint about a key of the top level: jobs and defaults stand one level deeper here than in GitLab CI. */
 export function foreignTopKey(key: string, value: Node): string | undefined {
   if (JOB_KEYS_WITH_DEFAULT.has(key)) return `put it under "default:"`;
-  if (key === "include" || key === "workflow" || key === "spec") {
-    return `GitLab CI knows "${key}"; cicd does not run it: remove it`;
-  }
+  if (key === "spec") return 'inputs are declared in a document of their own, before a line "---"';
   if (
     key === "pages" ||
     (value.kind === "map" && (value.entries.has("script") || value.entries.has("stage")))

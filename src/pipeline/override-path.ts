@@ -44,7 +44,12 @@ export function findKey(
     if (map.entries.has(key)) return { key, next };
   }
   const below = shape.child!(text);
-  return below !== undefined && below.child === undefined && at + 1 === segments.length
+  return below !== undefined && takesPlainValue(below, segments[at]!) && at + 1 === segments.length
     ? { key: text, next: at + 1 }
     : undefined;
+}
+
+function takesPlainValue(shape: Shape<unknown>, { text, start, end }: Segment): boolean {
+  const span = { source: { file: "", text }, start, end };
+  return shape.child === undefined || shape.accepts({ kind: "scalar", span, value: text, written: text });
 }

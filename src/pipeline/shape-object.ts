@@ -9,6 +9,8 @@ export interface Keyword<T = unknown> {
   shape: Shape<T>;
   about: string;
   required?: string;
+  /** Keys beside which it need not stand. */
+  unless?: readonly string[];
 }
 
 type OnUnknown = (key: string, value: Node, keySpan: Span, context: ReadContext) => boolean;
@@ -97,8 +99,9 @@ function readKeys<K extends Keywords>(
     if (value !== undefined) values[key] = value;
   }
   for (const key of keys) {
-    const hint = keywords[key]!.required;
+    const { required: hint, unless } = keywords[key]!;
     if (hint === undefined || node.entries.has(key)) continue;
+    if (unless?.some((other) => node.entries.has(other))) continue;
     context.report.error("CONFIG_MISSING_KEY", headOf(node), `the key "${key}" is missing`, hint);
   }
   return { values: values as ObjectOf<K>, keySpans, span: node.span };
@@ -119,6 +122,8 @@ export function dictionary<T>(options: {
   of: Shape<T>;
   keyProblem: (key: string) => TextProblem | undefined;
   keySchema: JsonSchema;
+  /** Keys, as a pattern, whose values are taken away before this reads the mapping. */
+  skipped?: string;
   atLeast?: { count: 1; message: string; hint: string };
 }): Shape<Map<string, { value: T | undefined; keySpan: Span }>> {
   const { noun, of, keyProblem, atLeast } = options;
@@ -127,6 +132,7 @@ export function dictionary<T>(options: {
     schema: {
       type: "object",
       propertyNames: options.keySchema,
+      ...(options.skipped === undefined ? {} : { patternProperties: { [options.skipped]: {} } }),
       additionalProperties: of.schema,
       ...(atLeast === undefined ? {} : { minProperties: atLeast.count }),
     },
@@ -166,8 +172,21 @@ function objectSchema(keywords: Keywords): JsonSchema {
     properties: Object.fromEntries(
       entries.map(([key, { shape, about }]) => [key, { description: about, ...shape.schema }]),
     ),
-    ...(required.length > 0 ? { required } : {}),
+    ...requiredSchema(required, Object.hasOwn(keywords, "extends")),
     additionalProperties: false,
+  };
+}
+
+/** What a template may bring need not stand in a mapping that extends it. */
+function requiredSchema(required: string[], canExtend: boolean): JsonSchema {
+  if (required.length === 0) return {};
+  if (!canExtend) return { required };
+  const known = Object.fromEntries(required.map((key) => [key, true]));
+  return {
+    anyOf: [
+      { required: ["extends"], properties: { extends: true } },
+      { required, properties: known },
+    ],
   };
 }
 

@@ -32,6 +32,8 @@ export interface Shape<T> {
 export interface ReadContext {
   report: Report;
   suggester: Suggester;
+  /** YAML 1.1, as GitLab reads it: yes, no, on and off are truth values. */
+  lax?: boolean;
 }
 
 export interface Located<T> {
@@ -104,16 +106,24 @@ export function truth(): Shape<boolean> {
   return {
     noun,
     schema: { type: "boolean" },
-    accepts: (node) => isScalarOf(node, "boolean"),
+    accepts: (node) => isScalarOf(node, "boolean") || laxTruth(node) !== undefined,
     mend(node) {
       const said = node.kind === "scalar" ? String(node.value).toLowerCase() : "";
       if (["yes", "on", "true", "y"].includes(said)) return "write true";
       return ["no", "off", "false", "n"].includes(said) ? "write false" : undefined;
     },
     read(node, context) {
-      return isScalarOf(node, "boolean") ? node.value : wrongType(node, noun, context, this.mend?.(node));
+      if (isScalarOf(node, "boolean")) return node.value;
+      const lax = context.lax === true ? laxTruth(node) : undefined;
+      return lax ?? wrongType(node, noun, context, this.mend?.(node));
     },
   };
+}
+
+function laxTruth(node: Node): boolean | undefined {
+  if (!isScalarOf(node, "string")) return undefined;
+  if (/^(yes|on)$/i.test(node.value)) return true;
+  return /^(no|off)$/i.test(node.value) ? false : undefined;
 }
 
 export function integer(minimum: number, maximum: number): Shape<number> {
@@ -206,10 +216,11 @@ export function oneOf<A, B>(first: Shape<A>, second: Shape<B>): Shape<A | B> {
     noun,
     schema: { anyOf: [first.schema, second.schema] },
     accepts: (node) => first.accepts(node) || second.accepts(node),
+    mend: (node) => first.mend?.(node) ?? second.mend?.(node),
     read(node, context) {
       if (first.accepts(node)) return first.read(node, context);
       if (second.accepts(node)) return second.read(node, context);
-      return wrongType(node, noun, context, first.mend?.(node) ?? second.mend?.(node));
+      return wrongType(node, noun, context, this.mend?.(node));
     },
   };
 }

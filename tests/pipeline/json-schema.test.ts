@@ -25,7 +25,15 @@ const BEYOND_A_SCHEMA = new Set([
   "CONFIG_INVALID_DURATION",
   "CONFIG_FORBIDDEN_KEY",
 ]);
-const BEYOND_BY_NAME = new Set(["script-too-nested", "key-that-is-a-list", "merge-of-a-list"]);
+const BEYOND_BY_NAME = new Set([
+  "only-templates",
+  "script-too-nested",
+  "key-that-is-a-list",
+  "merge-of-a-list",
+]);
+
+/** A part of a file is judged with what it is put together with, which no schema does. */
+const IS_COMPOSED = /!reference|\b(extends|include|spec):/;
 
 /** What an editor sees of a text: aliases and merges resolved. */
 function dataOf(text: string): unknown {
@@ -42,6 +50,7 @@ describe("the JSON Schema", () => {
     const { pipeline, diagnostics } = parsePipeline(text, { file: name });
     const codes = diagnostics.map(({ code }) => code);
     if (pipeline === undefined && (codes.includes("CONFIG_SYNTAX") || BEYOND_BY_NAME.has(name))) continue;
+    if (IS_COMPOSED.test(text)) continue;
     const structural = codes.some((code) => !BEYOND_A_SCHEMA.has(code));
     if (pipeline === undefined && !structural) continue;
     const data = dataOf(text);
@@ -61,6 +70,9 @@ describe("the JSON Schema", () => {
     const lastAlternative = (value: Schema) => value.anyOf!.at(-1)!;
     const events = lastAlternative(properties(schema).on);
     const inOn = properties(events);
+    const inRule = properties(inJob.rules.items);
+    const inWorkflow = properties(properties(schema).workflow);
+    const inVariable = properties(lastAlternative(inJob.variables.additionalProperties));
     const seen = {
       pipeline: Object.keys(properties(schema)),
       job: Object.keys(inJob),
@@ -69,6 +81,12 @@ describe("the JSON Schema", () => {
       artifacts: Object.keys(properties(inJob.artifacts)),
       retry: Object.keys(properties(lastAlternative(inJob.retry))),
       need: Object.keys(properties(lastAlternative(inJob.needs.items))),
+      rule: Object.keys(inRule),
+      workflow: Object.keys(inWorkflow),
+      workflow_rule: Object.keys(properties(inWorkflow.rules.items)),
+      parallel: Object.keys(properties(lastAlternative(inJob.parallel))),
+      inherit: Object.keys(properties(inJob.inherit)),
+      variable: Object.keys(inVariable),
       on: Object.keys(inOn),
       push: Object.keys(properties(lastAlternative(inOn.push))),
       tag: Object.keys(properties(lastAlternative(inOn.tag))),
@@ -80,6 +98,9 @@ describe("the JSON Schema", () => {
       ...Object.values(properties(schema)),
       ...Object.values(inJob),
       ...Object.values(inOn),
+      ...Object.values(inRule),
+      ...Object.values(inWorkflow),
+      ...Object.values(inVariable),
     ]) {
       expect(String(value.description).length).toBeGreaterThan(10);
     }
@@ -96,6 +117,12 @@ describe("the JSON Schema", () => {
       artifacts: { ...base, jobs: { a: { ...job, artifacts: { paths: ["x"], zzz: 1 } } } },
       retry: { ...base, jobs: { a: { ...job, retry: { max: 1, zzz: 1 } } } },
       need: { ...base, jobs: { a: { ...job, needs: [{ job: "b", optional: true, zzz: 1 }] } } },
+      rule: { ...base, jobs: { a: { ...job, rules: [{ when: "always", zzz: 1 }] } } },
+      workflow: { ...base, workflow: { rules: [], zzz: 1 } },
+      workflow_rule: { ...base, workflow: { rules: [{ when: "always", zzz: 1 }] } },
+      parallel: { ...base, jobs: { a: { ...job, parallel: { matrix: [{ A: "1" }], zzz: 1 } } } },
+      inherit: { ...base, jobs: { a: { ...job, inherit: { default: true, zzz: 1 } } } },
+      variable: { ...base, variables: { A: { value: "1", zzz: 1 } } },
       on: { ...base, on: { manual: true, zzz: 1 } },
       push: { ...base, on: { push: { zzz: 1 } } },
       tag: { ...base, on: { tag: { zzz: 1 } } },

@@ -81,7 +81,7 @@ describe("an override", () => {
     ["jobs.new={stage: build, script: ls}", 6, "known here: test, a.b, a, c"],
     ["name.x=y", 6, "the path goes too deep"],
     ["jobs.test.needs.3=a", 17, "the path goes too deep"],
-    ["__proto__.x=y", 1, "known here: name, stages, on, variables, default, jobs"],
+    ["__proto__.x=y", 1, "known here: name, stages, on, include, workflow, variables, default, jobs"],
     ["jobs.__proto__.x=y", 6, "known here: test, a.b, a, c"],
     ["variables.1A=y", 11, "known here: A"],
   ] as const;

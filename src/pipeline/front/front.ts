@@ -23,10 +23,9 @@ export interface FrontResult {
   pipeline: Pipeline | undefined;
 }
 
-const FRONTS: Record<Form, Front> = { native: NATIVE, gitlab: NATIVE };
-
+/** GitLab's is loaded when the first file of that form is read. */
 export function frontOf(form: Form): Front {
-  return FRONTS[form];
+  return form === "native" ? NATIVE : (require("./gitlab.ts") as typeof import("./gitlab.ts")).GITLAB;
 }
 
 /** By the name of the file: `.gitlab-ci.yml` is GitLab's wherever it lies. */

@@ -1,6 +1,7 @@
 import { artifactPathProblem } from "../names.ts";
 import { list, text, word } from "../shape.ts";
 import { object } from "../shape-object.ts";
+import { passOver } from "./leftovers.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { expiry, name } from "./values.ts";
 
@@ -10,12 +11,17 @@ const artifactPaths = (atLeast: number) =>
     atLeast,
   });
 
+const refuse = refuseUnsupported("artifacts");
+const leave = passOver("artifacts");
+const refuseOrPassOver: typeof refuse = (...key) => refuse(...key) || leave(...key);
+
 export const artifacts = object(
   {
     paths: {
       shape: artifactPaths(1),
       about: "Files, directories and patterns to keep, relative to the workspace.",
       required: "say what to keep: paths: [dist/]",
+      unless: ["reports", "untracked"],
     },
     exclude: { shape: artifactPaths(0), about: "Patterns of files to leave out." },
     when: {
@@ -25,5 +31,5 @@ export const artifacts = object(
     name: { shape: name("a name"), about: "Name of the archive when downloaded." },
     expire_in: { shape: expiry, about: "How long artifacts are kept: 30 days, 1 week, never." },
   },
-  { noun: "a mapping with paths", onUnknown: refuseUnsupported("artifacts") },
+  { noun: "a mapping with paths", onUnknown: refuseOrPassOver },
 );

@@ -1,22 +1,22 @@
 import { foreignJobKey } from "../foreign-keys.ts";
 import { LABEL_PATTERN, labelProblem } from "../names.ts";
-import { list, located, text, truth, word } from "../shape.ts";
+import { list, located, text, truth } from "../shape.ts";
 import { object } from "../shape-object.ts";
 import { script } from "../shape-script.ts";
 import { artifacts } from "./artifacts.ts";
 import { allowFailure, retry } from "./failure.ts";
 import { image } from "./image.ts";
-import { need } from "./needs.ts";
+import { inheritOf } from "./inherit.ts";
+import { needs } from "./needs.ts";
+import { parallel } from "./parallel.ts";
+import { rules } from "./rules.ts";
+import { spent } from "./spent.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { name, timeout } from "./values.ts";
 import { variables } from "./variables.ts";
+import { jobWhen } from "./when.ts";
 
 /** The keys of a job as one table, and those of them that "default" may hold. */
-
-export const when = word(["on_success", "on_failure", "always", "manual"], {
-  never: '"never" is for rules only; to leave a job out, remove it or comment it out',
-  delayed: '"delayed" is not supported; use manual, or sleep in the script',
-});
 
 export const shared = {
   image: { shape: image, about: "The container image the job runs in." },
@@ -43,33 +43,52 @@ export const shared = {
   },
 };
 
-export const job = object(
-  {
-    stage: {
-      shape: located(name("the name of a stage")),
-      about: "The stage the job belongs to.",
-      required: "say which stage the job belongs to: stage: test",
-    },
-    image: shared.image,
-    before_script: shared.before_script,
-    script: {
-      shape: script({ required: true }),
-      about: "The commands of the job: a text, a list, or nested lists.",
-      required: "say what the job runs: script: make",
-    },
-    after_script: shared.after_script,
-    needs: {
-      shape: list(need, { noun: "a list of jobs" }),
-      about: "Jobs to wait for instead of all earlier stages; [] starts at once.",
-    },
-    when: { shape: when, about: "When the job runs. Default: on_success." },
-    allow_failure: { shape: allowFailure, about: "Whether the pipeline may go on when the job fails." },
-    artifacts: shared.artifacts,
-    variables: { shape: variables, about: "Environment variables of this job." },
-    timeout: shared.timeout,
-    retry: shared.retry,
-    tags: shared.tags,
-    interruptible: shared.interruptible,
+export const inherit = inheritOf(Object.keys(shared) as (keyof typeof shared)[]);
+
+/** Templates are known by their names' leading dot. */
+const templates = {
+  anyOf: [{ type: "string" }, { type: "array", items: { type: "string" }, minItems: 1 }],
+};
+
+export const JOB_KEYWORDS = {
+  extends: {
+    shape: spent("extends", templates),
+    about: "Jobs or templates whose keys this one takes over.",
   },
-  { noun: "a mapping with stage and script", elsewhere: foreignJobKey, onUnknown: refuseUnsupported("job") },
-);
+  stage: {
+    shape: located(name("the name of a stage")),
+    about: "The stage the job belongs to.",
+    required: "say which stage the job belongs to: stage: test",
+  },
+  image: shared.image,
+  before_script: shared.before_script,
+  script: {
+    shape: script({ required: true }),
+    about: "The commands of the job: a text, a list, or nested lists.",
+    required: "say what the job runs: script: make",
+    unless: ["trigger", "run"],
+  },
+  after_script: shared.after_script,
+  rules: { shape: rules, about: "Whether and how the job is in a run: the first rule that holds decides." },
+  needs: { shape: needs, about: "Jobs to wait for instead of all earlier stages; [] starts at once." },
+  dependencies: {
+    shape: list(located(name("a job's name")), { noun: "a list of jobs" }),
+    about: "Jobs whose artifacts are fetched. Default: those of all jobs it waits for.",
+  },
+  when: { shape: jobWhen, about: "When the job runs. Default: on_success." },
+  allow_failure: { shape: allowFailure, about: "Whether the pipeline may go on when the job fails." },
+  parallel: { shape: parallel, about: "How many instances of the job run, or the values they run with." },
+  artifacts: shared.artifacts,
+  variables: { shape: variables, about: "Environment variables of this job." },
+  inherit: { shape: inherit, about: "What the job takes of default and of the pipeline's variables." },
+  timeout: shared.timeout,
+  retry: shared.retry,
+  tags: shared.tags,
+  interruptible: shared.interruptible,
+};
+
+export const job = object(JOB_KEYWORDS, {
+  noun: "a mapping with stage and script",
+  elsewhere: foreignJobKey,
+  onUnknown: refuseUnsupported("job"),
+});

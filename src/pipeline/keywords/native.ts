@@ -5,12 +5,15 @@ import { dictionary, object } from "../shape-object.ts";
 import { artifacts } from "./artifacts.ts";
 import { type allowFailure, retry } from "./failure.ts";
 import { image } from "./image.ts";
-import { job, shared } from "./job.ts";
+import { inherit, job, shared } from "./job.ts";
 import { need } from "./needs.ts";
 import { ON_KEYWORDS, on } from "./on.ts";
+import { PARALLEL_KEYS } from "./parallel.ts";
+import { rule, workflow, workflowRule } from "./rules.ts";
+import { spent } from "./spent.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { name } from "./values.ts";
-import { variables } from "./variables.ts";
+import { VARIABLE_KEYS, type VariableValue, variables } from "./variables.ts";
 
 /** The native file. Whoever adds a keyword adds it here or in `job.ts`, in `front/` and in `docs/pipeline.md`. */
 
@@ -18,6 +21,12 @@ export const DEFAULT_STAGES = ["build", "test", "doc", "deploy"];
 export const DEFAULT_TIMEOUT_MS = 3_600_000;
 export const MAX_JOBS = 10_000;
 export const MAX_NEEDS = 1000;
+
+export const defaults = object(shared, {
+  noun: "a mapping with image, timeout, ...",
+  elsewhere: foreignJobKey,
+  onUnknown: refuseUnsupported("default"),
+});
 
 /** The whole file. */
 export const PIPELINE = object(
@@ -32,21 +41,20 @@ export const PIPELINE = object(
       about: "The stages in running order. Default: build, test, doc, deploy.",
     },
     on: { shape: on, about: "What makes a run of it. Default: [manual, push]." },
-    variables: { shape: variables, about: "Environment variables of all jobs." },
-    default: {
-      shape: object(shared, {
-        noun: "a mapping with image, timeout, ...",
-        elsewhere: foreignJobKey,
-        onUnknown: refuseUnsupported("default"),
-      }),
-      about: "What jobs use where they lack the key.",
+    include: {
+      shape: spent("include", { type: ["string", "array", "object"] }),
+      about: "Files of the repository that this one is made of, too.",
     },
+    workflow: { shape: workflow, about: "Whether there is a run at all." },
+    variables: { shape: variables, about: "Environment variables of all jobs." },
+    default: { shape: defaults, about: "What jobs use where they lack the key." },
     jobs: {
       shape: dictionary({
         noun: "a mapping of jobs",
         of: job,
         keyProblem: nameProblem,
         keySchema: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
+        skipped: "^\\.",
         atLeast: {
           count: 1,
           message: "there are no jobs",
@@ -69,6 +77,12 @@ export const KEYWORDS = {
   artifacts: artifacts.keys!,
   retry: retry.keys!,
   need: need.keys!,
+  rule: rule.keys!,
+  workflow: workflow.keys!,
+  workflow_rule: workflowRule.keys!,
+  parallel: PARALLEL_KEYS,
+  inherit: inherit.keys!,
+  variable: VARIABLE_KEYS,
   ...ON_KEYWORDS,
 };
 
@@ -80,4 +94,9 @@ export type ArtifactsValue = Read<typeof artifacts>;
 export type RetryValue = Read<typeof retry>;
 export type NeedValue = Read<typeof need>;
 export type OnValue = Read<typeof on>;
+export type DefaultsValue = Read<typeof defaults>["values"];
+export type { VariableValue };
+export type RuleValue = Read<typeof rule>;
+export type WorkflowValue = Read<typeof workflow>;
+export type VariablesValue = Map<string, { value: VariableValue | undefined }>;
 export type AllowFailureValue = Read<typeof allowFailure>;

@@ -2,7 +2,7 @@ import type { Node } from "../node.ts";
 import type { ReadContext } from "../shape.ts";
 import type { Span } from "../source.ts";
 
-type Place = "job" | "default" | "image" | "artifacts" | "variable";
+type Place = "job" | "default" | "image" | "artifacts" | "variable" | "rule";
 
 /** Keys that mean something to a run and are not carried out: to pass over them would change what a pipeline does. */
 const UNSUPPORTED: Record<Place, Record<string, string>> = {
@@ -34,6 +34,7 @@ const UNSUPPORTED: Record<Place, Record<string, string>> = {
     untracked: "name the files under paths",
   },
   variable: { file: "write the file in the script" },
+  rule: { start_in: "use when: manual, or sleep in the script" },
 };
 
 /** Answers such a key of a mapping; for the `onUnknown` of its shape. */

@@ -1,0 +1,59 @@
+import { DEFAULT_TIMEOUT_MS, type DefaultsValue, type JobValue } from "../keywords/native.ts";
+import type { Job } from "../pipeline.ts";
+import { placeOf, type Span } from "../source.ts";
+import {
+  buildAllowFailure,
+  buildArtifacts,
+  buildImage,
+  buildNeed,
+  buildRetry,
+  buildRule,
+  buildVariables,
+} from "./build-values.ts";
+
+export interface JobContext {
+  defaults: DefaultsValue;
+  /** The stage of a job that names none. */
+  stage: string;
+}
+
+/** A job that has been read without errors, with what it takes of `default`. */
+export function buildJob(name: string, job: JobValue, keySpan: Span, context: JobContext): Job {
+  const own = job.values;
+  const taken = takenDefaults(job, context.defaults);
+  const image = own.image ?? taken.image;
+  const artifacts = own.artifacts ?? taken.artifacts;
+  return {
+    name,
+    stage: own.stage?.value ?? context.stage,
+    image: image === undefined ? undefined : buildImage(image),
+    beforeScript: own.before_script ?? taken.before_script ?? [],
+    script: own.script ?? [],
+    afterScript: own.after_script ?? taken.after_script ?? [],
+    needs: own.needs?.map(buildNeed),
+    dependencies: own.dependencies?.map(({ value }) => value),
+    rules: own.rules?.map(buildRule),
+    implicitNoMergeRequest: false,
+    parallel: own.parallel,
+    when: own.when ?? "on_success",
+    allowFailure: buildAllowFailure(own.allow_failure),
+    artifacts: artifacts === undefined ? undefined : buildArtifacts(artifacts),
+    variables: buildVariables(own.variables),
+    inheritVariables: own.inherit?.values.variables ?? true,
+    timeoutMs: own.timeout ?? taken.timeout ?? DEFAULT_TIMEOUT_MS,
+    retry: buildRetry(own.retry ?? taken.retry),
+    tags: [...new Set(own.tags ?? taken.tags ?? [])],
+    interruptible: own.interruptible ?? taken.interruptible ?? false,
+    at: placeOf(keySpan),
+  };
+}
+
+/** What `inherit` lets through. */
+export function takenDefaults(job: JobValue, defaults: DefaultsValue): DefaultsValue {
+  const inherited = job.values.inherit?.values.default ?? true;
+  if (inherited === true) return defaults;
+  if (inherited === false) return {};
+  return Object.fromEntries(
+    Object.entries(defaults).filter(([key]) => (inherited as string[]).includes(key)),
+  );
+}
