@@ -31,6 +31,7 @@ export const GITLAB: Front = {
     if (value === undefined) return { name, pipeline: undefined };
     const options = { imageRequired, stages: GITLAB_STAGES, edges: EDGE_STAGES, stage: DEFAULT_STAGE };
     checkJobs(value, options, context);
+    checkOnlyExcept(value, context);
     return { name, pipeline: context.report.hasErrors ? undefined : buildGitlab(value) };
   },
 };
@@ -88,6 +89,18 @@ function mergedDefaults(document: MapNode, global: Map<string, Entry>, { report 
   const { keySpan } = own ?? global.values().next().value!;
   const entries = new Map([...global, ...(value?.entries ?? [])]);
   return { keySpan, value: { kind: "map", span: value?.span ?? keySpan, entries } };
+}
+
+/** A job is decided on by rules or by the older words, never by both. */
+function checkOnlyExcept({ values }: GitlabValue, { report }: ReadContext): void {
+  for (const { value: job } of values.jobs?.values() ?? []) {
+    if (!job?.keySpans.has("rules")) continue;
+    for (const key of ["only", "except"]) {
+      const span = job.keySpans.get(key);
+      if (span === undefined) continue;
+      report.error("CONFIG_ONLY_EXCEPT", span, `"${key}" stands beside "rules"`, "keep the rules alone");
+    }
+  }
 }
 
 function buildGitlab(value: GitlabValue): Pipeline {
