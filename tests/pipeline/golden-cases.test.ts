@@ -16,11 +16,7 @@ const TESTED_ELSEWHERE = [
   "CONFIG_TOO_MANY_PROBLEMS",
   "CONFIG_UNKNOWN_OVERRIDE",
   ...codesOf("includes, templates, references and inputs", ["CONFIG_INPUT"]),
-  ...codesOf("rules and matrices", [
-    "CONFIG_EXPRESSION",
-    "CONFIG_REGEX",
-    "CONFIG_PARALLEL",
-    "CONFIG_NEED_MATRIX",
+  ...codesOf("the GitLab form, in gitlab-cases.test.ts", [
     "CONFIG_ONLY_EXCEPT",
     "GITLAB_LEFTOVER",
     "GITLAB_DUPLICATE_KEY",
