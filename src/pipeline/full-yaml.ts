@@ -1,4 +1,4 @@
-import { Composer, type CST, Lexer, Parser, type Document as YamlDocument } from "yaml";
+import { Composer, type CST, isMap, Lexer, Parser, type Document as YamlDocument } from "yaml";
 import { convertYaml } from "./convert-yaml.ts";
 import { MAX_ALIASES, MAX_DEPTH, reportTooDeep, reportTooManyAliases } from "./document-rules.ts";
 import type { Node } from "./node.ts";
@@ -31,9 +31,26 @@ export function readYaml(source: Source, report: Report): Node | undefined {
     : Number.POSITIVE_INFINITY;
   const errors = first?.errors.filter(({ pos }) => pos[0] < reliable) ?? [];
   if (first !== undefined && errors.length > 0) reportSyntaxErrors(errors, first, source, report);
+  else if (second !== undefined && declaresInputs(first!)) reportInputs(source, report);
   else if (second !== undefined) reportSecondDocument(second, source, report);
   else if (cut) reportTooManyTokens(source, end, report);
   else return convertYaml(first, source, report);
+}
+
+/** As the files do that are included with values for their inputs. */
+function declaresInputs({ contents }: YamlDocument.Parsed): boolean {
+  return isMap(contents) && contents.has("spec");
+}
+
+function reportInputs(source: Source, report: Report): void {
+  const start = Math.max(0, source.text.indexOf("spec"));
+  const span = { source, start, end: start + 4 };
+  report.error(
+    "CONFIG_NOT_SUPPORTED",
+    span,
+    '"spec" is not supported yet',
+    "use variables instead of inputs",
+  );
 }
 
 function reportSecondDocument(second: YamlDocument.Parsed, source: Source, report: Report): void {

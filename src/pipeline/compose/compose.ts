@@ -16,8 +16,6 @@ export interface ComposeOptions {
   /** By path from the top of the tree. Absent: not fetched yet. */
   files: ReadonlyMap<string, FileText>;
   facts: ComposeFacts;
-  /** The first document of the file, where it declares inputs. */
-  header?: Node | undefined;
 }
 
 /** What must be fetched before a document is whole. `globs`: every path of the tree (`Facts.files`). */
@@ -42,11 +40,11 @@ export function compose(root: Node, options: ComposeOptions, context: ReadContex
   return composeParts(root, options, context);
 }
 
-function isComposed(root: Node, { form, header }: ComposeOptions): boolean {
+function isComposed(root: Node, { form }: ComposeOptions): boolean {
   if (root.kind !== "map") return false;
-  if (header !== undefined || root.entries.has("include") || root.entries.has("spec")) return true;
+  if (root.entries.has("include") || root.entries.has("spec")) return true;
   const { text } = root.span.source;
-  if (text.includes("!reference") || text.includes("$[[")) return true;
+  if (text.includes("!reference")) return true;
   for (const [name, { value }] of jobsOf(root, form))
     if (isHidden(name) || (value.kind === "map" && value.entries.has("extends"))) return true;
   return false;
