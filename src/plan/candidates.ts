@@ -2,6 +2,7 @@ import type { Facts, FactsWanted } from "../pipeline/facts.ts";
 import type { AllowFailure, Need, Pipeline, Variables, When } from "../pipeline/pipeline.ts";
 import { inheritedVariables } from "./environment.ts";
 import { expandVariables } from "./expand.ts";
+import { describeRules } from "./explain.ts";
 import { type Instance, instancesOf } from "./matrix.ts";
 import type { LeftOut, RuleTrace } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
@@ -75,10 +76,13 @@ function decideByRules(own: Candidate, context: RunContext): Candidate | LeftOut
     when: job.when,
     job: name,
   });
-  if (rule === undefined) return { job: name, reason: "none of its rules holds", why };
+  if (rule === undefined) {
+    const reason = why.length === 0 ? "it has no rules" : `none of its rules holds: ${describeRules(why)}`;
+    return { job: name, reason, why };
+  }
   const when = rule.when ?? own.when;
   if (when === "never")
-    return { job: name, reason: `rule ${why.length} says never: ${why.at(-1)!.text}`, why };
+    return { job: name, reason: `rule ${why.length} says never: ${describeRules(why.slice(-1))}`, why };
   return {
     ...own,
     when,

@@ -1,6 +1,7 @@
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { type Candidate, findCandidates } from "./candidates.ts";
+import { describeRules } from "./explain.ts";
 import { byOrigin, needProblems } from "./needs.ts";
 import type { LeftOut, Plan } from "./plan.ts";
 import { planJobs } from "./plan-jobs.ts";
@@ -126,7 +127,9 @@ function countProblem(candidates: Candidate[]): PlanProblem | undefined {
 
 function noRun({ name }: Pipeline, { why }: WorkflowDecision): PlanProblem {
   const last = why.at(-1);
-  const reason = last?.matched ? `rule ${why.length} says never: ${last.text}` : "none of them holds";
+  const reason = last?.matched
+    ? `rule ${why.length} says never: ${describeRules([last])}`
+    : `none of them holds: ${describeRules(why)}`;
   const hint = "--var NAME=VALUE sets a variable that they ask for";
   return {
     code: "NOTHING_TO_DO",

@@ -52,10 +52,9 @@ export function leftOutProblem(
   if (gone === undefined) return undefined;
   const isOne = (job: string) => job === gone || job.startsWith(`${gone} 1/`) || job.startsWith(`${gone}: [`);
   const entry = leftOut.find(({ job }) => isOne(job))!;
-  const looked = entry.why.map(({ text, note }) => `${text}${note === null ? "" : ` (${note})`}`).join("; ");
   return {
     code: "NOTHING_TO_DO",
-    message: `the rules leave out the job "${gone}": ${entry.reason}${looked === "" ? "" : `. Looked at: ${looked}`}`,
+    message: `the rules leave out the job "${gone}": ${entry.reason}`,
     hint: "--var NAME=VALUE sets a variable that its rules ask for",
   };
 }

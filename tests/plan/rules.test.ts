@@ -21,10 +21,14 @@ describe("rules", () => {
     for (const variables of [{ X: "no" }, {}]) expect(names(planOf(jobs, { variables }))).toEqual(["keep"]);
     const plan = planOf(jobs, { variables: { X: "no" } });
     expect(plan.leftOut).toMatchObject([
-      { job: "a", reason: "rule 1 says never: if $X == 'no'", why: [{ matched: true, values: { X: "no" } }] },
+      {
+        job: "a",
+        reason: "rule 1 says never: if $X == 'no' (X is \"no\")",
+        why: [{ matched: true, values: { X: "no" } }],
+      },
     ]);
     expect(planOf(jobs).leftOut[0]).toMatchObject({
-      reason: "none of its rules holds",
+      reason: "none of its rules holds: if $X == 'no' (X is not set); if $X (X is not set)",
       why: [
         { text: "if $X == 'no'", matched: false, values: { X: null }, result: "" },
         { text: "if $X", matched: false },
@@ -107,7 +111,8 @@ describe("rules", () => {
     expect(result.plan!.workflow.map(({ matched }) => matched)).toEqual([false, true]);
     expect(problem(resultOf(jobs, {}, head))).toMatchObject({
       code: "NOTHING_TO_DO",
-      message: 'the rules of "workflow" make no run of "web": none of them holds',
+      message:
+        'the rules of "workflow" make no run of "web": none of them holds: if $X == \'no\' (X is not set); if $X (X is not set)',
     });
     expect(problem(resultOf(jobs, { run: { X: "no" } }, head))!.message).toContain("rule 1 says never");
   });
@@ -116,7 +121,7 @@ describe("rules", () => {
     const result = createPlan(pipelineOf(oneJob("rules: [{ if: $X }]")), { facts: NO_FACTS, jobs: ["a"] });
     expect(problem(result)).toMatchObject({ code: "NOTHING_TO_DO" });
     expect(problem(result)!.message).toBe(
-      'the rules leave out the job "a": none of its rules holds. Looked at: if $X',
+      'the rules leave out the job "a": none of its rules holds: if $X (X is not set)',
     );
   });
 });
