@@ -1,15 +1,17 @@
 import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { App, ExecutorKind, Identity } from "./app/app.ts";
+import type { App, ExecutorKind } from "./app/app.ts";
 import { ProcessPhases } from "./app/process-phases.ts";
 import { composeUpkeep, dockerConnection } from "./compose-upkeep.ts";
 import { composeWorkspace } from "./compose-workspace.ts";
 import type { Config } from "./config/config.ts";
 import { instanceOf } from "./config/instance.ts";
 import { localFiles } from "./config/local-files.ts";
-import { isNamedAlive, isOwnerAlive, nameOwner, readOwner } from "./config/process-owner.ts";
+import { isOwnerAlive, readOwner } from "./config/process-owner.ts";
 import { makeStateDir } from "./config/state-dir.ts";
 import { CicdError } from "./errors/cicd-error.ts";
+import type { SandboxOwner } from "./executor/docker/docker-executor.ts";
 import { once } from "./once.ts";
 import type { Executor } from "./run/executor.ts";
 import type { Registry } from "./run/registry.ts";
@@ -34,7 +36,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
   const openExecutor = async (kind: ExecutorKind): Promise<Executor> => {
     makeStateDir(config.stateDir);
     return kind === "docker"
-      ? openDocker(config, identity(), variables)
+      ? openDocker(config, identity().instance, variables)
       : openShell(config, identity().instance, variables);
   };
   const executors = {
@@ -87,11 +89,7 @@ async function openStore(config: Config): Promise<Store & Registry> {
   return openSqliteStore({ path: database.path });
 }
 
-async function openDocker(
-  config: Config,
-  { instance, owner }: Identity,
-  variables: Variables,
-): Promise<Executor> {
+async function openDocker(config: Config, instance: string, variables: Variables): Promise<Executor> {
   const { createDockerExecutor } = await import("./executor/docker/docker-executor.ts");
   const { stateDir, memoryLimitBytes, cpuLimit } = config;
   const executor = createDockerExecutor({
@@ -99,7 +97,7 @@ async function openDocker(
     login: { configDir: config.docker.configDir, environment: variables },
     instance,
     stateDir,
-    owner: { name: nameOwner(owner), isAlive: (name) => isNamedAlive(name, owner) },
+    owner: sandboxOwner(join(stateDir, "sandboxes")),
     limits: {
       ...(memoryLimitBytes === undefined ? {} : { memoryBytes: memoryLimitBytes }),
       ...(cpuLimit === undefined ? {} : { cpus: cpuLimit }),
@@ -108,6 +106,36 @@ async function openDocker(
   // Its answer takes longer than the executor's first other calls do, and need not come before them.
   executor.workspaceMode().catch(() => {});
   return executor;
+}
+
+/** A name is a lock that the process holds: no matter in which container or how it ended, it is told from one that lives. */
+function sandboxOwner(directory: string): SandboxOwner {
+  const pathOf = (name: string) => join(directory, `${name}.lock`);
+  const tryLock = async (name: string) => {
+    const { tryProcessLock } = await import("./workspace/process-lock.ts");
+    const lock = await tryProcessLock(pathOf(name));
+    return (
+      lock && {
+        name,
+        [Symbol.asyncDispose]: async () => {
+          await rm(pathOf(name), { force: true });
+          await lock[Symbol.asyncDispose]();
+        },
+      }
+    );
+  };
+  return {
+    async begin() {
+      const lock = await tryLock(crypto.randomUUID());
+      if (lock === undefined) throw new CicdError("IO_FAILED", `${directory} cannot be used for locks`);
+      return lock;
+    },
+    async isAlive(name) {
+      if (!/^[0-9a-f-]{36}$/.test(name)) return false;
+      await using lock = await tryLock(name);
+      return lock === undefined;
+    },
+  };
 }
 
 async function openShell(config: Config, instance: string, variables: Variables): Promise<Executor> {

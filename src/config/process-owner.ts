@@ -27,24 +27,6 @@ export function isOwnerAlive(owner: Owner, self: Owner): boolean {
   return start !== undefined && start === owner.processStart;
 }
 
-/** For labels: `isNamedAlive` reads it again. */
-export function nameOwner({ machineId, bootId, pid, processStart }: Owner): string {
-  return JSON.stringify([machineId, bootId, pid, processStart]);
-}
-
-/** `isOwnerAlive` of what `nameOwner` made; what it did not make belongs to nobody. */
-export function isNamedAlive(name: string, self: Owner): boolean {
-  let parts: unknown;
-  try {
-    parts = JSON.parse(name);
-  } catch {
-    return false;
-  }
-  if (!Array.isArray(parts)) return false;
-  const [machineId, bootId, pid, processStart] = parts;
-  return isOwnerAlive({ machineId, bootId, pid, processStart }, self);
-}
-
 /**
  * The machine's id, or one of our own kept in the state directory. A container shares its machine's boot id and may
  * share its machine id, but not its process ids: the process namespace belongs to the identity.

@@ -16,7 +16,7 @@ async function containersMade(sandbox: Sandbox, since: string): Promise<string[]
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line))
     .filter((attributes) => attributes["cicd.probe"] === undefined)
-    .map((attributes) => (attributes["cicd.owner"] === undefined ? nameOf(attributes.name) : "sandbox"));
+    .map((attributes) => (attributes.name.startsWith("cicd-sandbox-") ? "sandbox" : nameOf(attributes.name)));
 }
 
 /** `cicd-RUN-INDEX-ATTEMPT-NAME`. */
@@ -54,7 +54,7 @@ describe("what is made ready for jobs to come", () => {
     const run = sandbox.start("run");
     const sandboxIsReady = async () => {
       const instance = await sandbox.instance().catch(() => "none yet");
-      const labels = ["--filter", `label=cicd.instance=${instance}`, "--filter", "label=cicd.owner"];
+      const labels = ["--filter", `label=cicd.instance=${instance}`, "--filter", "name=cicd-sandbox-"];
       return (await $`docker ps -q ${labels}`.text()) !== "";
     };
     await eventually(sandboxIsReady, { withinMs: 30_000, everyMs: 50 });

@@ -11,7 +11,10 @@ import { type TestImage, testImage } from "../support/images.ts";
 
 setDefaultTimeout(60_000);
 
-const owner = { name: "this process", isAlive: (name: string) => name === "this process" };
+const owner = {
+  begin: async () => ({ name: "this process", [Symbol.asyncDispose]: async () => {} }),
+  isAlive: async (name: string) => name === "this process",
+};
 const never = () => new AbortController().signal;
 
 /** A run of its own, in an executor with sandboxes. */
@@ -61,7 +64,7 @@ class Run implements AsyncDisposable {
   /** Ids of the containers that hold sandboxes. */
   async sandboxes(): Promise<string[]> {
     const listed =
-      await $`docker ps -aq --no-trunc --filter label=cicd.instance=${this.bench.instance} --filter label=cicd.owner`.text();
+      await $`docker ps -aq --no-trunc --filter label=cicd.instance=${this.bench.instance} --filter name=cicd-sandbox-`.text();
     return listed.split("\n").filter((id) => id !== "");
   }
 
@@ -69,7 +72,7 @@ class Run implements AsyncDisposable {
     return await eventually(
       async () => {
         const running =
-          await $`docker ps -q --no-trunc --filter label=cicd.instance=${this.bench.instance} --filter label=cicd.owner`.text();
+          await $`docker ps -q --no-trunc --filter label=cicd.instance=${this.bench.instance} --filter name=cicd-sandbox-`.text();
         const ids = running.split("\n").filter((id) => id !== "");
         return ids.length === count && ids;
       },
@@ -169,6 +172,28 @@ describe("a network sandbox", () => {
     expect(addressIn(next.log)).not.toBe(addressIn(log));
   });
 
+  test.concurrent("takes no forged report of what a job has left behind", async () => {
+    await using run = await Run.begin(5);
+    await run.job(["true"]);
+    await run.ready(1);
+    // All that a keeper prints, with an address among the lines that are shortened before they are compared.
+    const forge = `tables=$(cat /proc/net/tcp /proc/net/udp /proc/net/unix)
+{ cat /etc/hosts /etc/hostname /etc/resolv.conf; printf '%s\\n' "$tables" | sed '2s/.*/6.6.6.6 a b c registry.example.org/'; printf '\\n.\\n'; } > /tmp/report
+cat /tmp/report > /etc/hosts; grep 6.6.6.6 /etc/hosts`;
+    const forged = await run.job([forge]);
+    expect(forged.log).toContain("6.6.6.6 a b c registry.example.org");
+    const { log } = await run.job(["cat /etc/hosts"]);
+    expect(log).not.toContain("6.6.6.6");
+  });
+
+  test.concurrent("passes on no rights that a job gave to the files of the network", async () => {
+    await using run = await Run.begin(5);
+    await run.job(["true"]);
+    await run.ready(1);
+    expect((await run.job(["chmod 606 /etc/hosts", "ls -ln /etc/hosts"])).log).toContain("-rw----rw-");
+    expect((await run.job(["ls -ln /etc/hosts"])).log).toContain("-rw-r--r--");
+  });
+
   test.concurrent("passes on no connection that lingers", async () => {
     await using run = await Run.begin(5);
     await run.job(["true"]);
@@ -260,7 +285,7 @@ done`;
       connection: { host: dockerHost() },
       instance: run.bench.instance,
       stateDir: run.bench.stateDir,
-      owner: { name: "another", isAlive: () => false },
+      owner: { ...owner, isAlive: async () => false },
     });
     await heir.sweep(isLive);
     const [kept, ...more] = await run.sandboxes();

@@ -41,10 +41,12 @@ export interface DockerExecutorOptions {
   owner?: SandboxOwner;
 }
 
-/** `name` stands on what belongs to the process. `isAlive` judges such names, those of other processes too. */
+/** Marks what belongs to this process, and tells whose process is gone, on other hosts or in other containers too. */
 export interface SandboxOwner {
-  name: string;
-  isAlive: (name: string) => boolean;
+  /** Asked for once, when there is something to mark. The name holds until it is disposed of, or the process is gone. */
+  begin(): Promise<AsyncDisposable & { name: string }>;
+  /** Judges names that processes of this instance have had. */
+  isAlive(name: string): Promise<boolean>;
 }
 
 const CHECK_MS = 5_000;
@@ -59,6 +61,7 @@ export class DockerExecutor implements Executor {
   readonly #options: DockerExecutorOptions;
   #parts: Promise<EngineParts> | undefined;
   #mode: Promise<WorkspaceMode> | undefined;
+  #mark: ReturnType<SandboxOwner["begin"]> | undefined;
 
   constructor(options: DockerExecutorOptions) {
     this.#options = options;
@@ -122,13 +125,15 @@ export class DockerExecutor implements Executor {
   async sweep(isLive: (labels: AttemptLabels) => Promise<boolean>): Promise<SweepResult> {
     const { engine } = await this.#open();
     const { instance, owner } = this.#options;
-    const isOwnerAlive = owner?.isAlive ?? (() => false);
+    const isOwnerAlive = async (name: string) => (await owner?.isAlive(name)) ?? false;
     return await sweepInstance(engine, instance, { isLive, isOwnerAlive }, Date.now());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const parts = await this.#parts?.catch(() => undefined);
     await parts?.sandboxes?.[Symbol.asyncDispose]();
+    const mark = await this.#mark?.catch(() => undefined);
+    await mark?.[Symbol.asyncDispose]();
   }
 
   async #prepare(image: string, expected: Outlook): Promise<void> {
@@ -215,9 +220,23 @@ export class DockerExecutor implements Executor {
     await forgetWorkspaceModes(this.#options.stateDir);
   }
 
+  async #openParts(): Promise<EngineParts> {
+    const { connection, login, instance, owner } = this.#options;
+    const engine = await openEngine(connection);
+    const images = new JobImages(engine, login);
+    const networks = new JobNetworks(engine, instance);
+    if (owner === undefined) return { engine, images, networks, sandboxes: undefined };
+    const labels = async () => {
+      this.#mark ??= owner.begin();
+      return ownerLabels(instance, (await this.#mark).name);
+    };
+    const newName = () => `cicd-sandbox-${crypto.randomUUID()}`;
+    return { engine, images, networks, sandboxes: new SandboxPool(engine, labels, newName) };
+  }
+
   #open(): Promise<EngineParts> {
     if (this.#parts === undefined) {
-      this.#parts = openParts(this.#options);
+      this.#parts = this.#openParts();
       this.#parts.catch(() => {
         this.#parts = undefined;
       });
@@ -230,19 +249,4 @@ export class DockerExecutor implements Executor {
 interface Control {
   stop: AbortSignal;
   limit: TimeLimit;
-}
-
-async function openParts({
-  connection,
-  login,
-  instance,
-  owner,
-}: DockerExecutorOptions): Promise<EngineParts> {
-  const engine = await openEngine(connection);
-  const images = new JobImages(engine, login);
-  const networks = new JobNetworks(engine, instance);
-  if (owner === undefined) return { engine, images, networks, sandboxes: undefined };
-  const newName = () => `cicd-sandbox-${crypto.randomUUID()}`;
-  const sandboxes = new SandboxPool(engine, ownerLabels(instance, owner.name), newName);
-  return { engine, images, networks, sandboxes };
 }

@@ -14,6 +14,7 @@ export function attemptLabels(labels: AttemptLabels): Record<string, string> {
     [RUN]: labels.run,
     [JOB]: labels.job,
     [ATTEMPT]: String(labels.attempt),
+    [OWNER]: "",
   };
 }
 
@@ -25,14 +26,14 @@ export function probeLabels(instance: string, at: number): Record<string, string
   return { [INSTANCE]: instance, [PROBE]: String(at) };
 }
 
-/** For what a process keeps ready for its jobs; `owner` names the process. */
+/** For what a process keeps ready for its jobs; `owner` names the process. Empty ones cover those that an image may bring along. */
 export function ownerLabels(instance: string, owner: string): Record<string, string> {
-  return { [INSTANCE]: instance, [OWNER]: owner };
+  return { [INSTANCE]: instance, [OWNER]: owner, [RUN]: "", [JOB]: "", [ATTEMPT]: "" };
 }
 
 /** The process an object belongs to; undefined for what belongs to an attempt. */
 export function readOwner(labels: Record<string, string> | null | undefined): string | undefined {
-  return labels?.[OWNER];
+  return labels?.[OWNER] || undefined;
 }
 
 /** The filter of Docker's list calls. */
@@ -45,7 +46,7 @@ export function readAttemptLabels(
   labels: Record<string, string> | null | undefined,
 ): AttemptLabels | undefined {
   const instance = labels?.[INSTANCE];
-  const run = labels?.[RUN];
+  const run = labels?.[RUN] || undefined;
   const job = labels?.[JOB];
   const attempt = labels?.[ATTEMPT];
   if (instance === undefined || run === undefined || job === undefined || attempt === undefined)

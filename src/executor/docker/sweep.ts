@@ -1,3 +1,4 @@
+import type Dockerode from "dockerode";
 import type { AttemptLabels, SweepResult } from "../../run/executor.ts";
 import type { Engine } from "./connection.ts";
 import { ask, askLeniently } from "./engine-error.ts";
@@ -16,7 +17,7 @@ const PROBE_MS = 60_000;
 /** Who is asked whether something still belongs to somebody: attempts by their labels, processes by their names. */
 export interface Judges {
   isLive: (labels: AttemptLabels) => Promise<boolean>;
-  isOwnerAlive: (owner: string) => boolean;
+  isOwnerAlive: (owner: string) => Promise<boolean>;
 }
 
 /**
@@ -66,21 +67,28 @@ async function sweepContainers(
   engine: Engine,
   instance: string,
   isDead: IsDead,
-  isOwnerAlive: (owner: string) => boolean,
+  isOwnerAlive: (owner: string) => Promise<boolean>,
 ): Promise<number> {
   const listed = await ask(
     engine.host,
     "list the containers",
     engine.docker.listContainers({ all: true, filters: instanceFilter(instance) }),
   );
-  const isAlive = await Promise.all(listed.map(async ({ Labels }) => !(await isDead(Labels))));
-  const owned = listed.filter((_, index) => isAlive[index]);
-  const joined = new Set(owned.map(({ HostConfig }) => HostConfig.NetworkMode));
-  const dead = listed.filter(({ Id, Labels }, index) => {
-    const owner = readOwner(Labels);
-    if (owner === undefined) return !isAlive[index];
-    return !isOwnerAlive(owner) && !joined.has(`container:${Id}`);
-  });
+  const isSandbox = ({ Labels }: Dockerode.ContainerInfo) => readOwner(Labels) !== undefined;
+  const sandboxes = listed.filter(isSandbox);
+  const jobs = listed.filter((container) => !isSandbox(container));
+  const areDead = await Promise.all(jobs.map(({ Labels }) => isDead(Labels)));
+  const joined = new Set(
+    jobs.filter((_, index) => !areDead[index]).map(({ HostConfig }) => HostConfig.NetworkMode),
+  );
+  const unused = sandboxes.filter(({ Id }) => !joined.has(`container:${Id}`));
+  const owners = new Set(unused.map(({ Labels }) => readOwner(Labels)!));
+  const verdicts = await Promise.all(
+    [...owners].map(async (owner) => [owner, await isOwnerAlive(owner)] as const),
+  );
+  const isAlive = new Map(verdicts);
+  const left = unused.filter(({ Labels }) => isAlive.get(readOwner(Labels)!) === false);
+  const dead = [...jobs.filter((_, index) => areDead[index]), ...left];
   await Promise.all(dead.map(({ Id }) => removeContainer(engine, Id)));
   return dead.length;
 }

@@ -1,8 +1,5 @@
 import type Dockerode from "dockerode";
 
-/** The end of a report. */
-export const REPORT_END = ".";
-
 /** What Docker shares, together with the network, between the containers of a sandbox. */
 const SHARED_FILES = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 /** The kernel's tables of everything that can be open in a network namespace: proc_pid_net(5). */
@@ -11,11 +8,21 @@ const SOCKET_TABLES = [
   ...["unix", "packet", "sctp/assocs", "sctp/eps"],
 ].map((table) => `/proc/net/${table}`);
 
-/** For each line on its input the keeper prints what could outlast a job, then a REPORT_END. Files that the kernel lacks are passed over. */
-const KEEPER = `while IFS= read -r request; do
-  cat ${[...SHARED_FILES, ...SOCKET_TABLES].join(" ")} 2>/dev/null
-  printf '${REPORT_END}\\n'
+/**
+ * For each line on its input, a mark that no job can know beforehand, the keeper prints what could outlast a job: each shared file, who may
+ * do what with these files, and the tables that the kernel has, each of the five parts followed by the mark.
+ */
+const KEEPER = `while IFS= read -r mark; do
+${SHARED_FILES.map((file) => `  cat ${file}; printf %s "$mark"`).join("\n")}
+  ls -lnd ${SHARED_FILES.join(" ")}; printf %s "$mark"
+  cat ${SOCKET_TABLES.join(" ")} 2>/dev/null; printf %s "$mark"
 done`;
+const PARTS = SHARED_FILES.length + 2;
+
+/** Whether all parts of the answer to `mark` have come. */
+export function isWhole(report: string, mark: string): boolean {
+  return report.split(mark).length > PARTS;
+}
 
 /** The body of the request that makes a keeper: a process without rights and without anything of a job, which waits for questions. */
 export function keeperOptions(
@@ -44,30 +51,47 @@ export function keeperOptions(
 }
 
 /**
- * A report without what changes by itself: two that are equal mean that nothing was left behind in between. Of the kernel's
- * tables, which a line of headings begins, the counters and the places in memory go: of internet sockets both addresses and the
- * state stay, of the others all but the first column. Throws where there is no table in it: the image has no `cat`.
+ * A report without its mark and what changes by itself: two that are equal mean that nothing was left behind in between. Throws where
+ * the image lacks `cat` or `ls`.
  */
-export function normalizeReport(report: string): string {
+export function normalizeReport(report: string, mark: string): string {
+  const parts = report.split(mark);
+  const files = parts.slice(0, SHARED_FILES.length);
+  const [rights = "", tables = ""] = parts.slice(SHARED_FILES.length);
+  return JSON.stringify([...files, rightsOf(rights), normalizeTables(tables)]);
+}
+
+/** Mode, user, group and size: the engine itself writes `resolv.conf` again when a container joins. */
+function rightsOf(listing: string): string[] {
+  const lines = listing.split("\n").filter((line) => line !== "");
+  if (lines.length !== SHARED_FILES.length) throw new Error("the keeper cannot list files");
+  return lines.map((line) => {
+    const [mode, , user, group, size] = line.split(/\s+/);
+    return [mode, user, group, size].join(" ");
+  });
+}
+
+/**
+ * Of the kernel's tables, each of which a line of headings begins, the counters and the places in memory go: of internet sockets
+ * both addresses and the state stay, of the others all but the first column.
+ */
+function normalizeTables(text: string): string[] {
   let columns: [number, number?] = [0];
   let tables = 0;
-  const lines = report.split("\n").map((line) => {
+  const lines = text.split("\n").map((line) => {
     const heading = HEADINGS.find(({ pattern }) => pattern.test(line));
-    if (heading === undefined) {
-      return tables === 0
-        ? line
-        : line
-            .trim()
-            .split(/\s+/)
-            .slice(...columns)
-            .join(" ");
-    }
+    if (heading === undefined)
+      return line
+        .trim()
+        .split(/\s+/)
+        .slice(...columns)
+        .join(" ");
     tables += 1;
     columns = heading.columns;
     return line;
   });
   if (tables === 0) throw new Error("the keeper cannot read the kernel's tables");
-  return lines.join("\n");
+  return lines;
 }
 
 const HEADINGS: { pattern: RegExp; columns: [number, number?] }[] = [

@@ -42,6 +42,8 @@ interface Group {
   /** May be free in a moment: being created, or examined after a job. */
   coming: Set<Promise<void>>;
   idle: Timer | undefined;
+  /** No job will come any more. */
+  isClosed: boolean;
 }
 
 /**
@@ -52,7 +54,7 @@ interface Group {
  */
 export class SandboxPool implements AsyncDisposable {
   readonly #engine: Engine;
-  readonly #labels: Record<string, string>;
+  readonly #labels: () => Promise<Record<string, string>>;
   readonly #newName: () => string;
   /** By run and network. */
   readonly #groups = new Map<string, Group>();
@@ -64,8 +66,8 @@ export class SandboxPool implements AsyncDisposable {
   #spoilt = 0;
   #isClosed = false;
 
-  /** `labels` stand on every sandbox. */
-  constructor(engine: Engine, labels: Record<string, string>, newName: () => string) {
+  /** `labels` stand on every sandbox; asked for when the first is made. */
+  constructor(engine: Engine, labels: () => Promise<Record<string, string>>, newName: () => string) {
     this.#engine = engine;
     this.#labels = labels;
     this.#newName = newName;
@@ -123,7 +125,7 @@ export class SandboxPool implements AsyncDisposable {
     if (!doesPay || isVain || this.#isClosed || this.#unfitImages.has(image)) return undefined;
     group.count += 1;
     try {
-      const place = { name: this.#newName(), image, network, labels: this.#labels };
+      const place = { name: this.#newName(), image, network, labels: await this.#labels() };
       return await Sandbox.make(this.#engine, place);
     } catch {
       group.count -= 1;
@@ -179,7 +181,7 @@ export class SandboxPool implements AsyncDisposable {
   }
 
   #isWanted(group: Group): boolean {
-    return !this.#isClosed && group.jobsToCome + group.seeking > group.free.length;
+    return !this.#isClosed && !group.isClosed && group.jobsToCome + group.seeking > group.free.length;
   }
 
   #trim(group: Group): void {
@@ -189,7 +191,9 @@ export class SandboxPool implements AsyncDisposable {
   #close(key: string, group: Group): void {
     clearTimeout(group.idle);
     for (const sandbox of group.free.splice(0)) this.#remove(group, sandbox);
-    if (group.jobs === 0) this.#groups.delete(key);
+    if (group.jobs > 0) return;
+    group.isClosed = true;
+    this.#groups.delete(key);
   }
 
   #remove(group: Group, sandbox: Sandbox): void {
@@ -205,7 +209,16 @@ export class SandboxPool implements AsyncDisposable {
 }
 
 function newGroup(): Group {
-  return { jobs: 0, jobsToCome: 0, seeking: 0, count: 0, free: [], coming: new Set(), idle: undefined };
+  return {
+    jobs: 0,
+    jobsToCome: 0,
+    seeking: 0,
+    count: 0,
+    free: [],
+    coming: new Set(),
+    idle: undefined,
+    isClosed: false,
+  };
 }
 
 /** Waits for those that will be known to be free, or not, in a moment. */

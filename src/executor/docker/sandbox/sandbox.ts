@@ -6,7 +6,7 @@ import { postContainer } from "../create-container.ts";
 import { ask } from "../engine-error.ts";
 import { readFrames } from "../frames.ts";
 import { removeContainer } from "../removal.ts";
-import { keeperOptions, normalizeReport, REPORT_END } from "./keeper.ts";
+import { isWhole, keeperOptions, normalizeReport } from "./keeper.ts";
 
 /** A keeper answers within a millisecond or two; one that does not is given up. */
 const ANSWER_MS = 2_000;
@@ -134,17 +134,18 @@ class Keeper {
 
   /** Throws where no whole report comes in time. */
   async report(): Promise<string> {
-    this.#attachment.write("\n");
-    const reading = this.#read();
-    if (await settlesWithin(reading, ANSWER_MS)) return normalizeReport(await reading);
+    const mark = crypto.randomUUID();
+    this.#attachment.write(`${mark}\n`);
+    const reading = this.#read(mark);
+    if (await settlesWithin(reading, ANSWER_MS)) return normalizeReport(await reading, mark);
     this.close();
     throw new Error("the keeper of a sandbox does not answer");
   }
 
-  async #read(): Promise<string> {
+  async #read(mark: string): Promise<string> {
     const decoder = new TextDecoder();
     let text = "";
-    while (!text.endsWith(`\n${REPORT_END}\n`)) {
+    while (!isWhole(text, mark)) {
       const { done, value } = await this.#chunks.next();
       if (done === true || text.length > MAX_REPORT_BYTES) throw new Error("the keeper broke off");
       text += decoder.decode(value, { stream: true });
