@@ -234,3 +234,9 @@ test("a job more changes no other's plan", () => {
   for (const { name } of plan.jobs)
     expect(withoutPlace(job(more, name))).toEqual(withoutPlace(job(plan, name)));
 });
+
+test("an image of a variable that nothing defines is doubted, one that a run defines is not", () => {
+  const image = (name: string) => resultOf(`  a: { stage: test, script: ls, image: "${name}" }\n`).warnings;
+  expect(image("node:$VERSION")).toMatchObject([{ code: "PLAN_UNDEFINED_VARIABLE", job: "a" }]);
+  expect(image("app:$CI_COMMIT_SHA")).toEqual([]);
+});
