@@ -1,3 +1,4 @@
+import { combinations } from "../pipeline/keywords/parallel.ts";
 import type { Job, MatrixRow, Parallel } from "../pipeline/pipeline.ts";
 
 /** One job of a run: what `parallel` makes of a job of the file, or that job itself. */
@@ -13,7 +14,7 @@ export interface Instance {
 export function instancesOf(job: Job): Instance[] {
   const { name, parallel } = job;
   if (parallel === undefined) return [{ name, job, values: {}, node: null }];
-  const all = combinations(parallel);
+  const all = valuesOf(parallel);
   return all.map((values, at) => {
     const written = Object.values(values);
     const suffix = parallel.kind === "count" ? ` ${at + 1}/${all.length}` : `: [${written.join(", ")}]`;
@@ -21,14 +22,9 @@ export function instancesOf(job: Job): Instance[] {
   });
 }
 
-function combinations(parallel: Parallel): Record<string, string>[] {
+function valuesOf(parallel: Parallel): Record<string, string>[] {
   if (parallel.kind === "count") return Array.from({ length: parallel.count }, () => ({}));
-  return parallel.rows.flatMap((row) =>
-    row.reduce<Record<string, string>[]>(
-      (made, { name, values }) => made.flatMap((one) => values.map((value) => ({ ...one, [name]: value }))),
-      [{}],
-    ),
-  );
+  return combinations(parallel.rows);
 }
 
 /** Whether an instance has the values of one of these rows. */
