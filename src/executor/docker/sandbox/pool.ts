@@ -84,9 +84,8 @@ export class SandboxPool implements AsyncDisposable {
   /** Never rejects. */
   async enter(wish: SandboxWish): Promise<SandboxStay> {
     const key = `${wish.run} ${wish.network}`;
-    const group = this.#groups.get(key) ?? this.#nextGroups.get(wish.network) ?? newGroup();
+    const group = this.#groups.get(key) ?? this.#takeNext(wish.network);
     this.#groups.set(key, group);
-    this.#nextGroups.delete(wish.network);
     clearTimeout(group.idle);
     group.jobs += 1;
     group.jobsToCome = wish.toCome.jobs;
@@ -105,6 +104,12 @@ export class SandboxPool implements AsyncDisposable {
     this.#isClosed = true;
     for (const [key, group] of [...this.#groups, ...this.#nextGroups]) this.#close(key, group);
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
+  }
+
+  #takeNext(network: string): Group {
+    const group = this.#nextGroups.get(network) ?? newGroup();
+    this.#nextGroups.delete(network);
+    return group;
   }
 
   #makeAhead(group: Group, wish: Omit<SandboxWish, "run">): void {
