@@ -40,6 +40,8 @@ const FAILURE_REASONS = [
   "runner_system_failure",
   "worker_lost",
   "config_error",
+  "service_failed",
+  "child_failed",
   "canceled",
 ] as const;
 
@@ -147,7 +149,7 @@ export const DRY_RUN = v.object({
           needs: v.array(v.string()),
           byNeeds: v.boolean(),
           script: v.array(v.string()),
-          when: v.picklist(["on_success", "on_failure", "always", "manual"]),
+          when: v.picklist(["on_success", "on_failure", "always", "manual", "delayed"]),
           allowFailure: v.union([v.boolean(), v.object({ exitCodes: v.array(v.number()) })]),
           gate: v.nullable(
             v.object({ effect: v.picklist(["waits", "skipped"]), manual: v.array(v.string()) }),

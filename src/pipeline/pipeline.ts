@@ -22,8 +22,11 @@ export interface Workflow {
   rules: Rule[] | undefined;
 }
 
-/** A text alone is expanded. `expand` false: the value is taken as it is written. */
-export type Variable = string | { value: string; expand: boolean };
+/**
+ * A text alone is expanded. `expand` false: the value is taken as it is written. `file`: the job finds the value in a file, whose
+ * path the variable holds.
+ */
+export type Variable = string | { value: string; expand: boolean; file?: boolean };
 export type Variables = Record<string, Variable>;
 
 /** Where something was written, in whatever file. Line and column from 1. */
@@ -69,7 +72,7 @@ export interface Job {
   /** Absent only when the executor needs none (shell). */
   image: Image | undefined;
   beforeScript: string[];
-  /** At least one command; a command may have several lines. */
+  /** A command may have several lines. Empty only where `trigger` is set. */
   script: string[];
   afterScript: string[];
   /** Undefined: wait for all earlier stages. Empty: start at once. */
@@ -82,9 +85,24 @@ export interface Job {
   implicitNoMergeRequest: boolean;
   parallel: Parallel | undefined;
   when: When;
+  /** Of `delayed` jobs: how long they wait once their turn has come. */
+  startInMs: number | undefined;
   /** Undefined: a job that starts by hand may fail, others may not; see `plan/rules.ts`. */
   allowFailure: AllowFailure | undefined;
   artifacts: Artifacts | undefined;
+  services: Service[];
+  caches: Cache[];
+  /** Names of the secrets it is given. */
+  secrets: string[];
+  environment: Environment | undefined;
+  /** Finds the figure in a line of the log. */
+  coverage: RegexText | undefined;
+  /** Of the jobs of a repository with the same one, only one runs at a time. May hold `$VARIABLES`. */
+  resourceGroup: string | undefined;
+  /** `hooks:pre_get_sources_script`: commands before all others. */
+  preGetSources: string[];
+  /** Set: the job runs nothing itself but starts another pipeline. */
+  trigger: TriggerJob | undefined;
   variables: Variables;
   /** Which of the pipeline's variables the job gets; a list names them. */
   inheritVariables: boolean | string[];
@@ -103,6 +121,60 @@ export interface Image {
   name: string;
   entrypoint: string[] | undefined;
   pullPolicy: PullPolicy;
+  /** `NAME`, `UID` or `UID:GID`; undefined: the image's. */
+  user?: string | undefined;
+  /** `OS/ARCH[/VARIANT]`; undefined: the engine's. */
+  platform?: string | undefined;
+}
+
+/** A container beside the job's, in a network of the two. `name` as an image's. */
+export interface Service extends Image {
+  /** Host names, besides those made from the image's name. */
+  aliases: string[];
+  /** Undefined: the image's. */
+  command: string[] | undefined;
+  /** Over the job's, for this service alone. */
+  variables: Variables;
+  /** Undefined: the image's, or that its ports are listened on. */
+  healthcheck: Healthcheck | undefined;
+}
+
+/** As Docker's: `test` is `["CMD", …]` or `["CMD-SHELL", command]`. */
+export interface Healthcheck {
+  test: string[];
+  intervalMs: number;
+  timeoutMs: number;
+  retries: number;
+  startPeriodMs: number;
+}
+
+/** Files that are kept from one run to the next. Key, prefix, fallback keys and paths may hold `$VARIABLES`. */
+export interface Cache {
+  /** `files`: the key is a hash of their contents, behind `prefix-`. */
+  key: { kind: "text"; text: string } | { kind: "files"; files: string[]; prefix: string | undefined };
+  paths: string[];
+  /** Everything that is not in the snapshot as well. */
+  untracked: boolean;
+  /** `pull-push`, `pull`, `push`, or a `$VARIABLE` that holds one of them. */
+  policy: string;
+  when: "on_success" | "on_failure" | "always";
+  /** Tried in order where there is nothing under the key. */
+  fallbackKeys: string[];
+}
+
+/** What a job deploys to; nothing is deployed or stopped here. Name and address may hold `$VARIABLES`. */
+export interface Environment {
+  name: string;
+  url: string | undefined;
+  action: "start" | "prepare" | "stop" | "verify" | "access";
+  tier: string | undefined;
+}
+
+/** A pipeline that a job starts: read and checked with the file that names it. `depend`: the job ends as that pipeline does. */
+export interface TriggerJob {
+  child: Pipeline;
+  depend: boolean;
+  forward: { yamlVariables: boolean; pipelineVariables: boolean };
 }
 
 export type PullPolicy = "always" | "if-not-present" | "never";
@@ -127,6 +199,7 @@ export interface Rule {
   changes: { paths: string[]; compareTo: string | undefined } | undefined;
   exists: string[] | undefined;
   when: When | "never" | undefined;
+  startInMs: number | undefined;
   allowFailure: AllowFailure | undefined;
   variables: Variables;
   needs: Need[] | undefined;
@@ -149,7 +222,7 @@ export type Expression =
   | { kind: "match"; op: "=~" | "!~"; left: Expression; right: Expression }
   | { kind: "and" | "or"; left: Expression; right: Expression };
 
-export type When = "on_success" | "on_failure" | "always" | "manual";
+export type When = "on_success" | "on_failure" | "always" | "manual" | "delayed";
 
 /** `exitCodes`: only these are allowed. */
 export type AllowFailure = boolean | { exitCodes: number[] };
@@ -161,6 +234,10 @@ export interface Artifacts {
   name: string | undefined;
   /** Undefined: kept until retention says otherwise. */
   expireInMs: number | undefined;
+  /** Everything that is not in the snapshot as well. */
+  untracked?: boolean;
+  /** Files that are read after the job: paths and patterns, relative to the workspace. */
+  reports?: { junit: string[]; dotenv: string[] };
 }
 
 /** `max` further attempts, taken when the failure's reason is in `when` or its exit code in `exitCodes` (OR; both empty: any failure). */

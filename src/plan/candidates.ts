@@ -11,6 +11,7 @@ import { firstMatch } from "./rules.ts";
 /** A job that the rules let into the run, with what its rule says instead of it. */
 export interface Candidate extends Instance {
   when: When;
+  startInMs: number | undefined;
   allowFailure: AllowFailure;
   /** With those of its matrix and rule. */
   variables: Variables;
@@ -54,6 +55,7 @@ function decide(instance: Instance, context: RunContext): Candidate | LeftOut {
   const own: Candidate = {
     ...instance,
     when: job.when,
+    startInMs: job.startInMs,
     allowFailure: job.allowFailure ?? job.when === "manual",
     variables: instance.node === null ? job.variables : { ...job.variables, ...values },
     needs: job.needs,
@@ -86,6 +88,7 @@ function decideByRules(own: Candidate, context: RunContext): Candidate | LeftOut
   return {
     ...own,
     when,
+    startInMs: rule.startInMs ?? own.startInMs,
     allowFailure: rule.allowFailure ?? own.allowFailure,
     variables: { ...own.variables, ...rule.variables },
     needs: rule.needs ?? own.needs,

@@ -1,9 +1,13 @@
 import type {
   AllowFailure,
   Artifacts,
+  Cache,
+  Environment,
   Image,
   Place,
+  RegexText,
   RetryPolicy,
+  Service,
   Variables,
   When,
 } from "../pipeline/pipeline.ts";
@@ -72,8 +76,21 @@ export interface PlannedJob {
   /** Jobs whose artifacts are laid into the workspace, in plan order: later ones win. */
   artifactsFrom: string[];
   when: When;
+  /** Of `delayed` jobs: how long they wait once their turn has come. */
+  startInMs: number | null;
   allowFailure: AllowFailure;
   artifacts: Artifacts | null;
+  services: Service[];
+  caches: Cache[];
+  /** Names of the secrets it is given. */
+  secrets: string[];
+  environment: Environment | null;
+  coverage: RegexText | null;
+  /** With the variables that are known before a run put in. */
+  resourceGroup: string | null;
+  preGetSources: string[];
+  /** Set: the job runs nothing itself but starts this plan as a run of its own. `depend`: it ends as that run does. */
+  trigger: { plan: Plan; depend: boolean } | null;
   /** With those of its matrix and rule. */
   variables: Variables;
   /** Which of `Plan.variables.global` it gets; a list names them. */

@@ -19,6 +19,7 @@ export function decideReady(plan: Plan, index: number, progress: Progress): Deci
     case "on_failure":
       return previous === "failed" || (dag && hasFailedAncestor(plan, index, progress)) ? "enqueue" : "skip";
     case "on_success":
+    case "delayed":
     case "manual": {
       const go = previous === "success" || (!dag && previous === "skipped");
       if (!go) return "skip";

@@ -37,6 +37,8 @@ export type FailureReason =
   | "runner_system_failure"
   | "worker_lost"
   | "config_error"
+  | "service_failed"
+  | "child_failed"
   | "canceled";
 
 /** Who a run belongs to: one process of one boot of one machine. */

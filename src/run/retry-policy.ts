@@ -11,6 +11,8 @@ const WORDS: Readonly<Record<FailureReason, readonly RetryWhen[]>> = {
   runner_system_failure: ["runner_system_failure"],
   worker_lost: ["worker_lost", "runner_system_failure"],
   config_error: [],
+  service_failed: ["runner_system_failure"],
+  child_failed: ["script_failure"],
   canceled: [],
 };
 

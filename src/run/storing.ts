@@ -1,5 +1,6 @@
+import type { AttemptSignals } from "./attempt.ts";
 import type { ExecutionResult, StopReason } from "./executor.ts";
-import type { AttemptEnd, AttemptSignals } from "./run-attempt.ts";
+import type { AttemptEnd } from "./run-attempt.ts";
 
 /**
  * How long an attempt's log and outcome are offered to the store: until they are taken, the attempt is left to another owner,

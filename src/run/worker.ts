@@ -1,9 +1,10 @@
+import { type AttemptContext, plannedOf } from "./attempt.ts";
 import type { Executor, StopReason } from "./executor.ts";
 import { type HeldLease, LeaseKeeper } from "./lease-keeper.ts";
 import { type Outlook, RunOutlook } from "./outlook.ts";
 import { backoffMs, once, type Persist, pause, persistently } from "./persist.ts";
 import { type Lease, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
-import { type AttemptContext, type AttemptEnd, plannedOf, runAttempt } from "./run-attempt.ts";
+import { type AttemptEnd, runAttempt } from "./run-attempt.ts";
 import type { ClaimScope, Store } from "./store.ts";
 import { Wakeable } from "./wakeable.ts";
 import type { WatchedAttempt, WorkerEvent } from "./worker-event.ts";

@@ -29,8 +29,7 @@ type StoredText = Omit<Plan, "jobs" | "leftOut" | "workflow" | "origin"> &
     jobs: StoredJob[];
     leftOut: (Omit<LeftOut, "why"> & Partial<LeftOut>)[];
   };
-type StoredJob = Partial<PlannedJob> &
-  Omit<PlannedJob, "tags" | "interruptible" | "origin" | "at" | "node" | "why" | "inheritVariables">;
+type StoredJob = Partial<PlannedJob> & Omit<PlannedJob, keyof typeof ADDED_TO_JOBS | "origin">;
 
 const ADDED_TO_PLANS = { workflow: [], origin: { source: null, defaultBranch: null } };
 const ADDED_TO_JOBS = {
@@ -40,6 +39,15 @@ const ADDED_TO_JOBS = {
   node: null,
   why: [],
   inheritVariables: true,
+  startInMs: null,
+  services: [],
+  caches: [],
+  secrets: [],
+  environment: null,
+  coverage: null,
+  resourceGroup: null,
+  preGetSources: [],
+  trigger: null,
 };
 
 function complete(plan: StoredText): Plan {

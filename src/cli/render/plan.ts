@@ -48,7 +48,8 @@ function whenOf(when: When): string {
     case "always":
       return "always";
     case "manual":
-      return "manual";
+    case "delayed":
+      return when;
     default:
       return assertNever(when);
   }

@@ -83,6 +83,7 @@ export function buildRule({ values, span }: RuleValue): Rule {
     changes: changes === undefined ? undefined : buildChanges(changes),
     exists: exists === undefined || Array.isArray(exists) ? exists : (exists.values.paths ?? []),
     when: values.when,
+    startInMs: undefined,
     allowFailure: buildAllowFailure(values.allow_failure),
     variables: buildVariables(values.variables),
     needs: values.needs?.map(buildNeed),

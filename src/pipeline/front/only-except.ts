@@ -61,6 +61,7 @@ function rule(
     changes: changes === undefined ? undefined : { paths: changes, compareTo: undefined },
     exists: undefined,
     when,
+    startInMs: undefined,
     allowFailure: undefined,
     variables: {},
     needs: undefined,

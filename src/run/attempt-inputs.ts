@@ -1,0 +1,103 @@
+import { CicdError } from "../errors/cicd-error.ts";
+import { jobEnvironment } from "../plan/environment.ts";
+import { expandReferences } from "../plan/expand.ts";
+import type { PlannedJob } from "../plan/plan.ts";
+import type { Attempt, AttemptContext } from "./attempt.ts";
+import type { AttemptSpec } from "./executor.ts";
+import type { AttemptRecord, RunRecord } from "./records.ts";
+import type { LayerPath, LayerStore } from "./workspace.ts";
+
+/** What the executor is told: environment, layers, what is left of the time. Throws what keeps the attempt from starting. */
+export async function attemptSpec(context: AttemptContext, attempt: Attempt): Promise<AttemptSpec> {
+  const { run, lease, planned, name, log } = attempt;
+  const wanted = attempt.isAdopted ? [...planned.artifactsFrom, planned.name] : planned.artifactsFrom;
+  const read = () => context.store.readNewestAttempts(run.id, wanted);
+  const newest: ReadonlyMap<string, AttemptRecord> =
+    wanted.length === 0 ? new Map() : await context.persist("read a run", read, attempt.storing.giveUp);
+  const record = attempt.isAdopted ? newest.get(planned.name) : undefined;
+  const elapsedMs = record?.number === lease.attempt ? elapsedOf(record, context.leaseMs) : 0;
+  const environment = jobEnvironment(planned, run.plan, {
+    runNumber: run.number,
+    runId: run.id,
+    jobId: lease.jobId,
+    attempt: lease.attempt,
+    repoName: run.source.repo.name,
+    branch: run.source.branch,
+    tag: run.source.tag,
+    commit: run.source.commit,
+    commitMessage: run.source.commitMessage,
+    projectDir: context.executor.projectDir(name),
+    trigger: run.trigger,
+    executor: context.executor.kind,
+  });
+  if (!attempt.isAdopted) attempt.phases.enter("workspace");
+  return {
+    name,
+    labels: { instance: context.instance, run: run.id, job: lease.jobId, attempt: lease.attempt },
+    job: resolveReferences(planned, environment),
+    environment,
+    layers: await layersFor(context.layers, planned, run, newest),
+    timeoutMs: Math.max(1, planned.timeoutMs - elapsedMs),
+    graceMs: context.graceMs,
+    logLimitBytes: context.logLimitBytes,
+    logOffset: 0,
+    isUnderWay: log.hasEarlierOutput,
+    toCome: attempt.toCome,
+    onProgress: (line) => void log.note(line).catch(() => {}),
+    onPhase: (phase) => attempt.phases.enter(phase),
+  };
+}
+
+/** From its start to the last renewal of its lease: both by the database's clock. */
+function elapsedOf({ startedAt, leaseUntil }: AttemptRecord, leaseMs: number): number {
+  return startedAt === null ? 0 : Math.max(0, leaseUntil - leaseMs - startedAt);
+}
+
+/** The plan leaves references to what only a run knows, such as `$CI_COMMIT_BRANCH`, in image names and artifact paths. */
+function resolveReferences(planned: PlannedJob, environment: Record<string, string>): PlannedJob {
+  const { image, artifacts } = planned;
+  const resolve = (text: string) => expandReferences(text, (variable) => environment[variable]);
+  return {
+    ...planned,
+    image: image && { ...image, name: resolve(image.name) },
+    artifacts: artifacts && {
+      ...artifacts,
+      paths: artifacts.paths.map(resolve),
+      exclude: artifacts.exclude.map(resolve),
+    },
+  };
+}
+
+/** The snapshot, then the artifacts of what the job gets them from: of the newest attempt of each. */
+async function layersFor(
+  layers: LayerStore,
+  planned: PlannedJob,
+  run: RunRecord,
+  newest: ReadonlyMap<string, AttemptRecord>,
+): Promise<LayerPath[]> {
+  const paths = [await orMissing(run, "the files of this run", layers.snapshotPath(run.source.tree))];
+  for (const from of planned.artifactsFrom) {
+    const attempt = newest.get(from);
+    if (attempt?.artifactLayer != null) {
+      const path = layers.layerPath(attempt.artifactLayer);
+      paths.push(await orMissing(run, `the artifacts of ${JSON.stringify(from)}`, path));
+    }
+  }
+  return paths;
+}
+
+/** Another host may have taken it: then all of them need the same shared store. */
+async function orMissing(run: RunRecord, what: string, path: Promise<LayerPath>): Promise<LayerPath> {
+  try {
+    return await path;
+  } catch (error) {
+    const isAway = error instanceof CicdError && MISSING.has(error.code);
+    if (run.mode !== "queue" || !isAway) throw error;
+    const hint = "servers and workers on several hosts need the same --shared";
+    throw new CicdError(error.code, `${what} are not on this host; ${hint} (${error.message})`, {
+      cause: error,
+    });
+  }
+}
+
+const MISSING: ReadonlySet<string> = new Set(["GIT_FAILED", "SNAPSHOT_GONE", "ARTIFACTS_GONE", "NOT_FOUND"]);
