@@ -236,8 +236,16 @@ export interface Artifacts {
   expireInMs: number | undefined;
   /** Everything that is not in the snapshot as well. */
   untracked?: boolean;
-  /** Files that are read after the job: paths and patterns, relative to the workspace. */
-  reports?: { junit: string[]; dotenv: string[] };
+  /** Files that are read after the job. */
+  reports?: Reports;
+}
+
+/** Paths and patterns, relative to the workspace. They are kept with the artifacts, but not handed on to other jobs. */
+export interface Reports {
+  junit: string[];
+  dotenv: string[];
+  /** Kept, and read by nobody. */
+  others: string[];
 }
 
 /** `max` further attempts, taken when the failure's reason is in `when` or its exit code in `exitCodes` (OR; both empty: any failure). */
