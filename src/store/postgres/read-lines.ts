@@ -6,21 +6,28 @@ import type { Session } from "./postgres-connection.ts";
 import { readPlans } from "./read-runs.ts";
 
 /**
- * Rows come as one text, a line each, its cells between tabs: the driver takes several times longer over as many values. A
- * cell is empty for null; text that may hold anything is JSON, in which there is neither tab nor line feed.
+ * Each column comes as one text for all rows: the driver takes several times longer over as many values, and the database over
+ * rows joined into lines. In the names of branches there is no tab; see git-check-ref-format(1).
  */
+const RUN_LINES = `
+  string_agg(number::text, ',') AS number, string_agg(status, ',') AS status,
+  string_agg(warnings::int::text, ',') AS warnings, string_agg(created_at::text, ',') AS "createdAt",
+  string_agg(coalesce(started_at::text, ''), ',') AS "startedAt", string_agg(busy_ms::text, ',') AS "busyMs",
+  string_agg(coalesce(busy_since::text, ''), ',') AS "busySince",
+  string_agg(coalesce(replace(branch, E'\\t', ' '), ''), E'\\t') AS branch,
+  string_agg(coalesce(commit_sha, ''), E'\\t') AS "commit", string_agg(coalesce(dirty, ''), E'\\t') AS dirty`;
+
 export async function findRunLines(db: Session, filter: RunFilter): Promise<RunLine[]> {
   const { sql, values } = selectRuns(filter, (n) => `$${n}`);
-  const found = await db.get<{ text: string | null }>(
-    `SELECT string_agg(concat_ws(E'\\t', number, status, warnings::int, created_at, coalesce(started_at::text, ''),
-       busy_ms, coalesce(busy_since::text, ''), coalesce(to_json(branch)::text, ''),
-       coalesce(to_json(commit_sha)::text, ''), dirty), E'\\n') AS text
-     FROM (SELECT * FROM runs ${sql}) AS runs`,
+  const found = await db.get<Record<keyof RunLineRow, string | null>>(
+    `SELECT ${RUN_LINES} FROM (SELECT * FROM runs ${sql}) AS runs`,
     ...values,
   );
-  return runLines(linesOf(found).map(toRunRow));
+  if (found === undefined || found.number === null) return [];
+  return runLines(toRunRows(found as Record<keyof RunLineRow, string>));
 }
 
+/** Rows come as one text, a line each, its cells between tabs; a cell is empty for null. */
 export async function findJobLines(
   db: Session,
   plans: PlanCache,
@@ -56,20 +63,28 @@ function linesOf(found: { text: string | null } | undefined): string[] {
   return text === "" ? [] : text.split("\n");
 }
 
-function toRunRow(line: string): RunLineRow {
-  const cells = line.split("\t");
-  return {
-    number: Number(cells[0]),
-    status: cells[1] as RunLineRow["status"],
-    warnings: cells[2] === "1",
-    createdAt: Number(cells[3]),
-    startedAt: numberOrNull(cells[4]!),
-    busyMs: Number(cells[5]),
-    busySince: numberOrNull(cells[6]!),
-    branch: textOrNull(cells[7]!),
-    commit: textOrNull(cells[8]!),
-    dirty: cells[9] ?? null,
-  };
+function toRunRows(columns: Record<keyof RunLineRow, string>): RunLineRow[] {
+  const status = columns.status.split(",");
+  const warnings = columns.warnings.split(",");
+  const createdAt = columns.createdAt.split(",");
+  const startedAt = columns.startedAt.split(",");
+  const busyMs = columns.busyMs.split(",");
+  const busySince = columns.busySince.split(",");
+  const branch = columns.branch.split("\t");
+  const commit = columns.commit.split("\t");
+  const dirty = columns.dirty.split("\t");
+  return columns.number.split(",").map((number, row) => ({
+    number: Number(number),
+    status: status[row] as RunLineRow["status"],
+    warnings: warnings[row] === "1",
+    createdAt: Number(createdAt[row]),
+    startedAt: numberOrNull(startedAt[row]!),
+    busyMs: Number(busyMs[row]),
+    busySince: numberOrNull(busySince[row]!),
+    branch: branch[row] || null,
+    commit: commit[row] || null,
+    dirty: dirty[row] || null,
+  }));
 }
 
 function toJobRow(line: string): JobLineRow {
@@ -93,9 +108,4 @@ function toJobRow(line: string): JobLineRow {
 
 function numberOrNull(cell: string): number | null {
   return cell === "" ? null : Number(cell);
-}
-
-function textOrNull(cell: string): string | null {
-  if (cell === "") return null;
-  return cell.includes("\\") ? (JSON.parse(cell) as string) : cell.slice(1, -1);
 }
