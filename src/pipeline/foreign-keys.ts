@@ -10,6 +10,7 @@ const JOB_KEYS_WITH_DEFAULT = new Set([
   "before_script",
   "after_script",
   "artifacts",
+  "cache",
   "timeout",
   "retry",
   "tags",

@@ -45,25 +45,35 @@ export function variableNameProblem(name: string): TextProblem | undefined {
 
 /** Artifact patterns: relative, inside the workspace, no negation. */
 export function artifactPathProblem(path: string): TextProblem | undefined {
+  return pathProblem(path, "artifact", 'write what to leave out under "exclude:", without the "!"');
+}
+
+/** Patterns of what is cached: as those of artifacts. */
+export function cachePathProblem(path: string): TextProblem | undefined {
+  return pathProblem(path, "cache", "name what to keep instead");
+}
+
+function pathProblem(path: string, of: string, insteadOfNot: string): TextProblem | undefined {
+  const article = of === "artifact" ? "an" : "a";
   if (path.trim() === "")
-    return { message: "an artifact path cannot be empty", hint: 'to keep everything write "."' };
+    return { message: `${article} ${of} path cannot be empty`, hint: 'to keep everything write "."' };
   if (path.includes("\0"))
-    return { message: "an artifact path cannot hold a NUL character", hint: "remove it" };
+    return { message: `${article} ${of} path cannot hold a NUL character`, hint: "remove it" };
   if (path.trimStart().startsWith("!")) {
     return {
-      message: `the artifact path "${path}" begins with "!", which excludes nothing here`,
-      hint: 'write what to leave out under "exclude:", without the "!"',
+      message: `the ${of} path "${path}" begins with "!", which excludes nothing here`,
+      hint: insteadOfNot,
     };
   }
   if (path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) {
     return {
-      message: `the artifact path "${path}" is absolute`,
+      message: `the ${of} path "${path}" is absolute`,
       hint: "paths are relative to the workspace: leave out the leading part",
     };
   }
   if (path.split(/[\\/]/).includes("..")) {
     return {
-      message: `the artifact path "${path}" may leave the workspace`,
+      message: `the ${of} path "${path}" may leave the workspace`,
       hint: 'copy what you need into the workspace first; ".." is not allowed',
     };
   }

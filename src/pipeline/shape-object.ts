@@ -166,27 +166,40 @@ function reportKey(
 
 function objectSchema(keywords: Keywords): JsonSchema {
   const entries = Object.entries(keywords);
-  const required = entries.filter(([, keyword]) => keyword.required !== undefined).map(([key]) => key);
+  const demanded = entries.filter(([, keyword]) => keyword.required !== undefined);
+  const alternatives = demanded.map(([key, { unless = [] }]) => [
+    key,
+    ...unless.filter((other) => Object.hasOwn(keywords, other)),
+  ]);
   return {
     type: "object",
     properties: Object.fromEntries(
       entries.map(([key, { shape, about }]) => [key, { description: about, ...shape.schema }]),
     ),
-    ...requiredSchema(required, Object.hasOwn(keywords, "extends")),
+    ...requiredSchema(alternatives, Object.hasOwn(keywords, "extends")),
     additionalProperties: false,
   };
 }
 
-/** What a template may bring need not stand in a mapping that extends it. */
-function requiredSchema(required: string[], canExtend: boolean): JsonSchema {
-  if (required.length === 0) return {};
-  if (!canExtend) return { required };
-  const known = Object.fromEntries(required.map((key) => [key, true]));
+/** Of each list one key must stand. What a template may bring need not stand in a mapping that extends it. */
+function requiredSchema(alternatives: string[][], canExtend: boolean): JsonSchema {
+  const required = alternatives.filter(({ length }) => length === 1).flat();
+  const choices = alternatives.filter(({ length }) => length > 1);
+  const demanded: JsonSchema = {
+    ...(required.length === 0 ? {} : demand(required, canExtend)),
+    ...(choices.length === 0
+      ? {}
+      : { allOf: choices.map((keys) => ({ anyOf: keys.map((key) => demand([key], true)) })) }),
+  };
+  if (!canExtend || alternatives.length === 0) return demanded;
+  return { anyOf: [demand(["extends"], true), demanded] };
+}
+
+/** `alone`: where the keys' own schemas are not beside it. */
+function demand(keys: string[], alone: boolean): JsonSchema {
   return {
-    anyOf: [
-      { required: ["extends"], properties: { extends: true } },
-      { required, properties: known },
-    ],
+    required: keys,
+    ...(alone ? { properties: Object.fromEntries(keys.map((key) => [key, true])) } : {}),
   };
 }
 

@@ -73,12 +73,15 @@ describe("the JSON Schema", () => {
     const inRule = properties(inJob.rules.items);
     const inWorkflow = properties(properties(schema).workflow);
     const inVariable = properties(lastAlternative(inJob.variables.additionalProperties));
+    const inCache = properties(inJob.cache.anyOf[0]);
     const seen = {
       pipeline: Object.keys(properties(schema)),
       job: Object.keys(inJob),
       default: Object.keys(properties(defaults)),
       image: Object.keys(properties(lastAlternative(inJob.image))),
       artifacts: Object.keys(properties(inJob.artifacts)),
+      cache: Object.keys(inCache),
+      cache_key: Object.keys(properties(lastAlternative(inCache.key))),
       retry: Object.keys(properties(lastAlternative(inJob.retry))),
       need: Object.keys(properties(lastAlternative(inJob.needs.items))),
       rule: Object.keys(inRule),
@@ -101,6 +104,7 @@ describe("the JSON Schema", () => {
       ...Object.values(inRule),
       ...Object.values(inWorkflow),
       ...Object.values(inVariable),
+      ...Object.values(inCache),
     ]) {
       expect(String(value.description).length).toBeGreaterThan(10);
     }
@@ -115,6 +119,8 @@ describe("the JSON Schema", () => {
       default: { ...base, default: { zzz: 1 } },
       image: { ...base, jobs: { a: { ...job, image: { name: "x", zzz: 1 } } } },
       artifacts: { ...base, jobs: { a: { ...job, artifacts: { paths: ["x"], zzz: 1 } } } },
+      cache: { ...base, jobs: { a: { ...job, cache: { paths: ["x"], zzz: 1 } } } },
+      cache_key: { ...base, jobs: { a: { ...job, cache: { paths: ["x"], key: { files: ["y"], zzz: 1 } } } } },
       retry: { ...base, jobs: { a: { ...job, retry: { max: 1, zzz: 1 } } } },
       need: { ...base, jobs: { a: { ...job, needs: [{ job: "b", optional: true, zzz: 1 }] } } },
       rule: { ...base, jobs: { a: { ...job, rules: [{ when: "always", zzz: 1 }] } } },

@@ -1,6 +1,7 @@
 import type {
   AllowFailureValue,
   ArtifactsValue,
+  CacheValue,
   ImageValue,
   NeedValue,
   RetryValue,
@@ -12,8 +13,10 @@ import type {
 import type {
   AllowFailure,
   Artifacts,
+  Cache,
   Image,
   Need,
+  Reports,
   RetryPolicy,
   Rule,
   Variable,
@@ -48,13 +51,39 @@ export function buildAllowFailure(value: AllowFailureValue | undefined): AllowFa
 }
 
 export function buildArtifacts({ values }: ArtifactsValue): Artifacts {
-  const expiry = values.expire_in;
+  const { expire_in: expiry, reports } = values;
   return {
     paths: values.paths ?? [],
     exclude: values.exclude ?? [],
     when: values.when ?? "on_success",
     name: values.name,
     expireInMs: expiry === "never" ? undefined : expiry,
+    ...(values.untracked === true ? { untracked: true } : {}),
+    ...(reports === undefined ? {} : { reports: buildReports(reports) }),
+  };
+}
+
+function buildReports({ values, others }: NonNullable<ArtifactsValue["values"]["reports"]>): Reports {
+  return { junit: values.junit ?? [], dotenv: values.dotenv ?? [], others };
+}
+
+/** Without those that keep nothing. */
+export function buildCaches(caches: CacheValue[]): Cache[] {
+  return caches.map(buildCache).filter(({ paths, untracked }) => paths.length > 0 || untracked);
+}
+
+function buildCache({ values }: CacheValue): Cache {
+  const { key = "default" } = values;
+  return {
+    key:
+      typeof key === "string"
+        ? { kind: "text", text: key }
+        : { kind: "files", files: key.values.files ?? [], prefix: key.values.prefix },
+    paths: values.paths ?? [],
+    untracked: values.untracked ?? false,
+    policy: values.policy ?? "pull-push",
+    when: values.when ?? "on_success",
+    fallbackKeys: values.fallback_keys ?? [],
   };
 }
 

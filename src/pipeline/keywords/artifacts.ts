@@ -1,7 +1,8 @@
 import { artifactPathProblem } from "../names.ts";
-import { list, text, word } from "../shape.ts";
+import { list, text, truth, word } from "../shape.ts";
 import { object } from "../shape-object.ts";
 import { passOver } from "./leftovers.ts";
+import { reports } from "./reports.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { expiry, name } from "./values.ts";
 
@@ -23,7 +24,9 @@ export const artifacts = object(
       required: "say what to keep: paths: [dist/]",
       unless: ["reports", "untracked"],
     },
+    untracked: { shape: truth(), about: "Keep everything that is not in the snapshot as well." },
     exclude: { shape: artifactPaths(0), about: "Patterns of files to leave out." },
+    reports: { shape: reports, about: "Files that are read once the job has ended." },
     when: {
       shape: word(["on_success", "on_failure", "always"]),
       about: "After which results artifacts are kept. Default: on_success.",

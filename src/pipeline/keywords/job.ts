@@ -4,6 +4,8 @@ import { list, located, text, truth } from "../shape.ts";
 import { object } from "../shape-object.ts";
 import { script } from "../shape-script.ts";
 import { artifacts } from "./artifacts.ts";
+import { caches } from "./cache.ts";
+import { coverage } from "./coverage.ts";
 import { allowFailure, retry } from "./failure.ts";
 import { image } from "./image.ts";
 import { inheritOf } from "./inherit.ts";
@@ -29,6 +31,7 @@ export const shared = {
     about: "Commands that run afterwards in a shell of their own, whatever the result.",
   },
   artifacts: { shape: artifacts, about: "What is kept of the workspace and handed to later jobs." },
+  cache: { shape: caches, about: "What is kept of the workspace for later runs; at most four of it." },
   timeout: { shape: timeout, about: "How long an attempt may take, such as 3h 30m. Default: 1h." },
   retry: { shape: retry, about: "Further attempts after a failure. Default: 0." },
   tags: {
@@ -79,6 +82,8 @@ export const JOB_KEYWORDS = {
   allow_failure: { shape: allowFailure, about: "Whether the pipeline may go on when the job fails." },
   parallel: { shape: parallel, about: "How many instances of the job run, or the values they run with." },
   artifacts: shared.artifacts,
+  cache: shared.cache,
+  coverage: { shape: coverage, about: "A pattern that finds the job's test coverage in its log." },
   variables: { shape: variables, about: "Environment variables of this job." },
   inherit: { shape: inherit, about: "What the job takes of default and of the pipeline's variables." },
   timeout: shared.timeout,

@@ -2,7 +2,7 @@ import type { Node } from "../node.ts";
 import type { ReadContext } from "../shape.ts";
 import type { Span } from "../source.ts";
 
-type Place = "job" | "artifacts" | "workflow";
+type Place = "job" | "artifacts" | "cache" | "workflow";
 
 /** Keys that GitLab knows and that change nothing of what runs here; said of each what comes of it. */
 const LEFTOVERS: Record<Place, Record<string, string>> = {
@@ -19,6 +19,9 @@ const LEFTOVERS: Record<Place, Record<string, string>> = {
     access: "whoever may see the run may see its artifacts",
     expose_as: "artifacts are not linked from a merge request",
     public: "whoever may see the run may see its artifacts",
+  },
+  cache: {
+    unprotect: "caches of all branches are one: only pull requests from forks have their own",
   },
   workflow: {
     auto_cancel: "a newer run cancels older ones by what their jobs say with interruptible",

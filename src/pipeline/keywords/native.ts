@@ -3,12 +3,14 @@ import { MAX_NAME_LENGTH, NAME_PATTERN, nameProblem } from "../names.ts";
 import { list, located, type Shape } from "../shape.ts";
 import { dictionary, object } from "../shape-object.ts";
 import { artifacts } from "./artifacts.ts";
+import { cache, cacheKey } from "./cache.ts";
 import { type allowFailure, retry } from "./failure.ts";
 import { image } from "./image.ts";
 import { inherit, job, shared } from "./job.ts";
 import { need } from "./needs.ts";
 import { ON_KEYWORDS, on } from "./on.ts";
 import { PARALLEL_KEYS } from "./parallel.ts";
+import { reports } from "./reports.ts";
 import { rule, workflow, workflowRule } from "./rules.ts";
 import { spent } from "./spent.ts";
 import { refuseUnsupported } from "./unsupported.ts";
@@ -75,6 +77,9 @@ export const KEYWORDS = {
   default: Object.keys(shared),
   image: image.keys!,
   artifacts: artifacts.keys!,
+  reports: reports.keys!,
+  cache: cache.keys!,
+  cache_key: cacheKey.keys!,
   retry: retry.keys!,
   need: need.keys!,
   rule: rule.keys!,
@@ -91,6 +96,7 @@ export type PipelineValue = Read<typeof PIPELINE>;
 export type JobValue = Read<typeof job>;
 export type ImageValue = Read<typeof image>;
 export type ArtifactsValue = Read<typeof artifacts>;
+export type CacheValue = Read<typeof cache>;
 export type RetryValue = Read<typeof retry>;
 export type NeedValue = Read<typeof need>;
 export type OnValue = Read<typeof on>;

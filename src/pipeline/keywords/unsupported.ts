@@ -2,13 +2,12 @@ import type { Node } from "../node.ts";
 import type { ReadContext } from "../shape.ts";
 import type { Span } from "../source.ts";
 
-type Place = "job" | "default" | "image" | "artifacts" | "variable" | "rule";
+type Place = "job" | "cache_key" | "default" | "image" | "artifacts" | "variable" | "rule";
 
 /** Keys that mean something to a run and are not carried out: to pass over them would change what a pipeline does. */
 const UNSUPPORTED: Record<Place, Record<string, string>> = {
   job: {
     services: "start what the tests need in the script itself",
-    cache: "hand files on with artifacts, or build them into the image",
     secrets: "give values to a local run with --var",
     id_tokens: "give values to a local run with --var",
     environment: "write what its name and address are used for as variables",
@@ -16,23 +15,19 @@ const UNSUPPORTED: Record<Place, Record<string, string>> = {
     start_in: "use when: manual, or sleep in the script",
     trigger: "run the other pipeline by its name: cicd run -p NAME",
     hooks: "put the commands into before_script",
-    coverage: "print the figure in the script; it stands in the log",
   },
   default: {
     services: "start what the tests need in the script itself",
-    cache: "hand files on with artifacts, or build them into the image",
     id_tokens: "give values to a local run with --var",
     hooks: "put the commands into before_script",
   },
+  cache_key: { files_commits: "use files: the key follows from their content" },
   image: {
     user: "choose the user in the image, or with su in the script",
     platform: "name an image of the platform",
     docker: "choose user and platform by the image",
   },
-  artifacts: {
-    reports: "keep the files themselves under paths",
-    untracked: "name the files under paths",
-  },
+  artifacts: {},
   variable: { file: "write the file in the script" },
   rule: { start_in: "use when: manual, or sleep in the script" },
 };
