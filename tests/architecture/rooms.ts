@@ -24,6 +24,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   plan: { rooms: ["pipeline", "errors"], packages: ["yaml", "valibot"], pure: true },
   run: { rooms: ["plan", "pipeline", "errors"], builtins: ["node:crypto"] },
 
+  reports: { rooms: [], types: ["run"], packages: ["saxes"], pure: true },
+
   "executor/attempt": { rooms: CORE, builtins: "all" },
   "executor/script": { rooms: CORE, builtins: "all" },
   "executor/selection": { rooms: CORE, builtins: "all" },
@@ -60,6 +62,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "executor/shell",
       "store/sqlite",
       "store/postgres",
+      "reports",
     ],
     builtins: "all",
   },
