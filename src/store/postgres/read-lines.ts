@@ -7,14 +7,14 @@ import { readPlans } from "./read-runs.ts";
 
 /**
  * Each column comes as one text for all rows: the driver takes several times longer over as many values, and the database over
- * rows joined into lines. In the names of branches there is no tab; see git-check-ref-format(1).
+ * rows joined into lines. In a branch's name a unit separator stands for a tab; git allows neither.
  */
 const RUN_LINES = `
   string_agg(number::text, ',') AS number, string_agg(status, ',') AS status,
   string_agg(warnings::int::text, ',') AS warnings, string_agg(created_at::text, ',') AS "createdAt",
   string_agg(coalesce(started_at::text, ''), ',') AS "startedAt", string_agg(busy_ms::text, ',') AS "busyMs",
   string_agg(coalesce(busy_since::text, ''), ',') AS "busySince",
-  string_agg(coalesce(replace(branch, E'\\t', ' '), ''), E'\\t') AS branch,
+  string_agg(coalesce(replace(branch, E'\\t', E'\\x1f'), ''), E'\\t') AS branch,
   string_agg(coalesce(commit_sha, ''), E'\\t') AS "commit", string_agg(coalesce(dirty, ''), E'\\t') AS dirty`;
 
 export async function findRunLines(db: Session, filter: RunFilter): Promise<RunLine[]> {
@@ -81,7 +81,7 @@ function toRunRows(columns: Record<keyof RunLineRow, string>): RunLineRow[] {
     startedAt: numberOrNull(startedAt[row]!),
     busyMs: Number(busyMs[row]),
     busySince: numberOrNull(busySince[row]!),
-    branch: branch[row] || null,
+    branch: branch[row]!.replaceAll("\x1f", "\t") || null,
     commit: commit[row] || null,
     dirty: dirty[row] || null,
   }));
