@@ -1,12 +1,13 @@
 import { createHash, type Hash } from "node:crypto";
 import { LogSanitizer } from "./log-sanitizer.ts";
+import type { Masker } from "./masker.ts";
 import type { LogStore } from "./store.ts";
 
 /** Does something with the store, perhaps more than once: `Persist` with all but the act given. */
 type Persisting = <T>(act: () => Promise<T>) => Promise<T>;
 
 /**
- * Writes the log of one attempt: what comes in is sanitized, cut at the limit, hashed and stored in chunks, at the latest
+ * Writes the log of one attempt: what comes in is sanitized, masked, cut at the limit, hashed and stored in chunks, at the latest
  * `flushMs` after it came. `write` resolves when there is room again (back-pressure). A log that is resumed, of an attempt that
  * may have one already, is continued: of the job's output, which is given again from its first byte, the part already stored
  * is passed over.
@@ -17,6 +18,7 @@ export class AttemptLog {
   readonly #limits: LogLimits;
   readonly #persist: Persisting;
   readonly #sanitizer = new LogSanitizer();
+  #masker: Masker | undefined;
   readonly #hash: Hash = createHash("sha256");
   #stored = 0;
   #passOver = 0;
@@ -82,20 +84,34 @@ export class AttemptLog {
     return this.#isFull;
   }
 
+  /** From now on nothing that `masker` masks is kept; before the job's first byte. */
+  maskWith(masker: Masker | undefined): void {
+    this.#masker = masker;
+  }
+
+  /** A text about the attempt, fit to be stored elsewhere. */
+  masked(text: string): string {
+    return this.#masker?.text(text) ?? text;
+  }
+
   /** A line of cicd's own. */
   async note(line: string): Promise<void> {
     const lineFeed = this.#isMidLine ? "\n" : "";
-    await this.#keep(new TextEncoder().encode(`${lineFeed}${noteLine(line)}`));
+    await this.#keep(new TextEncoder().encode(`${lineFeed}${noteLine(this.masked(line))}`));
   }
 
   /** Bytes the job printed. */
   async write(bytes: Uint8Array): Promise<void> {
-    await this.#take(this.#sanitizer.push(bytes));
+    const shown = this.#sanitizer.push(bytes);
+    await this.#take(this.#masker?.push(shown) ?? shown);
   }
 
   /** The job prints no more: lets go of what was held back. */
   async endOutput(): Promise<void> {
-    await this.#take(this.#sanitizer.end());
+    const rest = this.#sanitizer.end();
+    if (this.#masker === undefined) return await this.#take(rest);
+    const shown = Buffer.from(this.#masker.push(rest));
+    await this.#take(Buffer.concat([shown, this.#masker.end()]));
   }
 
   /** Stores everything. Throws what storing threw. */
