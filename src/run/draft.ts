@@ -17,6 +17,7 @@ export class Draft implements Disposable {
   readonly #attempts: Map<string, AttemptRecord>;
   readonly #changedAttempts = new Map<string, AttemptRecord>();
   readonly #artifacts: RunChanges["artifacts"] = [];
+  readonly #testFailures: RunChanges["testFailures"] = [];
   readonly #events: NewRunEvent[] = [];
 
   constructor(state: RunState, now: EpochMs) {
@@ -64,6 +65,10 @@ export class Draft implements Disposable {
     this.#artifacts.push(...artifacts);
   }
 
+  addTestFailures(failures: RunChanges["testFailures"]): void {
+    this.#testFailures.push(...failures);
+  }
+
   emit(type: RunEventType, job: JobRecord | null, data: Record<string, unknown> = {}): void {
     const attempt = job === null || job.attempt === 0 ? null : job.attempt;
     this.#events.push({ runId: this.#run.id, at: this.now, type, job: job?.name ?? null, attempt, data });
@@ -75,6 +80,7 @@ export class Draft implements Disposable {
       jobs: [...this.#jobsBefore.keys()].sort((a, b) => a - b).map((index) => this.jobs[index]!),
       attempts: [...this.#changedAttempts.values()],
       artifacts: this.#artifacts,
+      testFailures: this.#testFailures,
       events: this.#events,
     };
   }

@@ -1,5 +1,6 @@
 import { Progress } from "./progress.ts";
 import type { ArtifactRecord, AttemptRecord, JobRecord, NewRunEvent, RunRecord } from "./records.ts";
+import type { TestFailure } from "./test-results.ts";
 
 /**
  * What `applyCommand` sees of a run, and what the adapters load under its lock. It may be kept and brought on with `apply`, so that
@@ -38,5 +39,6 @@ export interface RunChanges {
   attempts: AttemptRecord[];
   /** Of the attempts that finished with this command. */
   artifacts: (ArtifactRecord & { jobId: string; attempt: number })[];
+  testFailures: (TestFailure & { jobId: string; attempt: number })[];
   events: NewRunEvent[];
 }

@@ -12,6 +12,7 @@ import type {
   RunStatus,
   Trigger,
 } from "./records.ts";
+import type { TestFailure } from "./test-results.ts";
 
 /**
  * The store contract. Three adapters (memory for the orchestrator's own tests, SQLite, PostgreSQL) pass one contract
@@ -69,6 +70,8 @@ export interface RunStore {
    * status are committed together, terminal states with full durability. `undefined`: there is no such run.
    */
   execute(runId: string, command: Command): Promise<CommandResult | undefined>;
+  /** Of the newest attempts of these runs' jobs, by run, job and the order of their reports. */
+  readTestFailures(runIds: readonly string[]): Promise<RecordedTestFailure[]>;
   /** Events of a run after `afterId`, oldest first, at most `limit`. */
   readEvents(runId: string, afterId: number, limit: number): Promise<RunEvent[]>;
   /** Of a run and its attempts, in the order in which they were recorded. */
@@ -155,6 +158,12 @@ export interface RunDetail {
   attempts: AttemptRecord[];
   /** Of every attempt, by path. */
   artifacts: (ArtifactRecord & { jobId: string; attempt: number })[];
+}
+
+/** `job`: its index. */
+export interface RecordedTestFailure extends TestFailure {
+  runId: string;
+  job: number;
 }
 
 /** `dirty`: the tree held changes that are in no commit. */

@@ -12,6 +12,8 @@ import { newDatabasePath } from "../support/sqlite.ts";
 
 const SEQUENCES = 320;
 const STEPS = 14;
+/** Delays that end in no sequence: the stores have clocks of their own. */
+const NEVER_MS = 6 * 86_400_000;
 /** Sequences of different runs go on at the same time: it is the database's latency that takes the time. */
 const AT_ONCE = 8;
 
@@ -58,7 +60,12 @@ test(`${SEQUENCES} random sequences leave the same rows, events and answers in e
 async function runSequence(seed: number, counts: Record<string, number>): Promise<void> {
   const random = new Random(seed);
   const runId = `run-${String(seed).padStart(3, "0")}`;
-  const input = newRun(runId, randomPlan(random), { pipeline: `p${seed}`, mode: "local" });
+  const plan = randomPlan(random, { jobs: 6, stages: 3, delayMs: NEVER_MS });
+  const { source } = newRun(runId, plan);
+  const input = newRun(runId, plan, {
+    source: { ...source, repo: { key: `/repo-${seed}`, name: "repo" } },
+    mode: "local",
+  });
   const leases: Lease[] = [];
   await onAll(seed, (store) => store.createRun(input));
   for (let step = 0; step < STEPS; step += 1) {
@@ -113,7 +120,10 @@ function randomOutcome(random: Random): Outcome {
     ? [{ path: "dist/x", sizeBytes: random.below(100), sha256: "aa" }]
     : [];
   const outcome = random.chance(0.5) ? SUCCESS : { ...FAILURE, exitCode: random.pick([1, 3]) };
-  return { ...outcome, artifacts, artifactLayer: artifacts.length === 0 ? null : "layer" };
+  const results = random.chance(0.2)
+    ? { coverage: random.below(100), tests: null, dotenv: { A: String(random.below(9)) }, reportLayer: null }
+    : null;
+  return { ...outcome, results, artifacts, artifactLayer: artifacts.length === 0 ? null : "layer" };
 }
 
 /** Does the same on every store; what they answer must be equal but for times and event ids. */
@@ -131,6 +141,7 @@ const TIMES = new Set([
   "at",
   "createdAt",
   "queuedAt",
+  "notBefore",
   "assignedAt",
   "startedAt",
   "finishedAt",

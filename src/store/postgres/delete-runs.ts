@@ -27,7 +27,10 @@ export async function referencedArtifacts(
 ): Promise<{ layers: Set<string>; blobs: Set<string>; trees: Set<string> }> {
   const column = async (sql: string) => new Set((await db.all<{ name: string }>(sql)).map((row) => row.name));
   const [layers, blobs, trees] = await Promise.all([
-    column("SELECT DISTINCT artifact_layer AS name FROM attempts WHERE artifact_layer IS NOT NULL"),
+    column(
+      `SELECT artifact_layer AS name FROM attempts WHERE artifact_layer IS NOT NULL
+       UNION SELECT results::json ->> 'reportLayer' FROM attempts WHERE results::json ->> 'reportLayer' IS NOT NULL`,
+    ),
     column("SELECT DISTINCT sha256 AS name FROM artifacts"),
     column("SELECT DISTINCT tree AS name FROM runs"),
   ]);

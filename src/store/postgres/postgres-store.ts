@@ -134,6 +134,10 @@ export class PostgresStore implements Store {
     return done?.result;
   }
 
+  readTestFailures(runIds: readonly string[]) {
+    return this.#db.read((session) => runs.readTestFailures(session, runIds));
+  }
+
   readEvents(runId: string, afterId: number, limit: number) {
     return this.#db.read((session) => runs.readEvents(session, runId, afterId, limit));
   }

@@ -1,4 +1,5 @@
 import type { AttemptRecord, JobRecord } from "../../run/records.ts";
+import { type AttemptRow, attemptRecord } from "../attempt-row.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS } from "../columns.ts";
 import type { Session } from "./postgres-connection.ts";
 
@@ -23,7 +24,7 @@ export async function readChanges(
       `SELECT ${JOB_COLUMNS} FROM jobs WHERE jobs.run_id = $1 AND jobs.name IN ${CHANGED}`,
       ...[runId, afterEvent],
     ),
-    db.all<AttemptRecord>(
+    db.all<AttemptRow>(
       `SELECT ${ATTEMPT_COLUMNS}
        FROM jobs JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
        WHERE jobs.run_id = $1 AND jobs.name IN ${CHANGED}`,
@@ -31,7 +32,7 @@ export async function readChanges(
     ),
   ]);
   if (news?.isSweeping === true) return undefined;
-  return { jobs, attempts, lastEvent: news?.lastEvent ?? afterEvent };
+  return { jobs, attempts: attempts.map(attemptRecord), lastEvent: news?.lastEvent ?? afterEvent };
 }
 
 export async function readLastEvent(db: Session, runId: string): Promise<number> {

@@ -1,5 +1,6 @@
 import type { ArtifactRecord, AttemptRecord, JobRecord, RunEvent, RunRecord } from "../../run/records.ts";
-import type { RunDetail, RunFilter } from "../../run/store.ts";
+import type { RecordedTestFailure, RunDetail, RunFilter } from "../../run/store.ts";
+import { type AttemptRow, attemptRecord } from "../attempt-row.ts";
 import {
   ARTIFACT_COLUMNS,
   ATTEMPT_COLUMNS,
@@ -7,6 +8,7 @@ import {
   JOB_COLUMNS,
   RUN_COLUMNS,
   RUN_TABLES,
+  TEST_FAILURE_COLUMNS,
 } from "../columns.ts";
 import { groupDetails } from "../run-details.ts";
 import { selectRuns } from "../run-filter.ts";
@@ -40,7 +42,7 @@ export async function readDetails(db: Session, runs: RunRecord[]): Promise<RunDe
        ORDER BY jobs.run_id, jobs.position`,
       ids,
     ),
-    db.all<AttemptRecord>(
+    db.all<AttemptRow>(
       `SELECT ${ATTEMPT_COLUMNS} FROM ${wanted} ${attemptsAndJobs}
        ORDER BY attempts.run_id, jobs.position, attempts.number`,
       ids,
@@ -52,7 +54,7 @@ export async function readDetails(db: Session, runs: RunRecord[]): Promise<RunDe
       ids,
     ),
   ]);
-  return groupDetails(runs, { jobs, attempts, artifacts });
+  return groupDetails(runs, { jobs, attempts: attempts.map(attemptRecord), artifacts });
 }
 
 /** The newest ones, by job name. */
@@ -61,13 +63,25 @@ export async function readAttemptsOfJobs(
   runId: string,
   names: readonly string[],
 ): Promise<Map<string, AttemptRecord>> {
-  const rows = await db.all<AttemptRecord & { name: string }>(
+  const rows = await db.all<AttemptRow & { name: string }>(
     `SELECT jobs.name, ${ATTEMPT_COLUMNS}
      FROM jobs JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
      WHERE jobs.run_id = $1 AND jobs.name = ANY (ARRAY(SELECT json_array_elements_text($2::text::json)))`,
     ...[runId, JSON.stringify(names.map(withoutNul))],
   );
-  return new Map(rows.map(({ name, ...attempt }) => [name, attempt]));
+  return new Map(rows.map(({ name, ...row }) => [name, attemptRecord(row)]));
+}
+
+export function readTestFailures(db: Session, runIds: readonly string[]): Promise<RecordedTestFailure[]> {
+  return db.all(
+    `SELECT ${TEST_FAILURE_COLUMNS}
+     FROM json_array_elements_text($1::text::json) AS wanted (id)
+     CROSS JOIN LATERAL (SELECT * FROM jobs WHERE run_id = wanted.id OFFSET 0) AS jobs
+     JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+     JOIN test_failures ON test_failures.attempt_id = attempts.id
+     ORDER BY jobs.run_id, jobs.position, test_failures.position`,
+    JSON.stringify(runIds),
+  );
 }
 
 export function listPipelines(db: Session, repoKey: string): Promise<{ name: string; runs: number }[]> {

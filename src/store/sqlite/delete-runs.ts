@@ -24,7 +24,10 @@ export function referencedArtifacts(db: SqliteConnection): {
 } {
   const column = (sql: string) => new Set(db.all<{ name: string }>(sql).map((row) => row.name));
   return {
-    layers: column("SELECT DISTINCT artifact_layer AS name FROM attempts WHERE artifact_layer IS NOT NULL"),
+    layers: column(
+      `SELECT artifact_layer AS name FROM attempts WHERE artifact_layer IS NOT NULL
+       UNION SELECT results ->> 'reportLayer' FROM attempts WHERE results ->> 'reportLayer' IS NOT NULL`,
+    ),
     blobs: column("SELECT DISTINCT sha256 AS name FROM artifacts"),
     trees: column("SELECT DISTINCT tree AS name FROM runs"),
   };

@@ -1,5 +1,6 @@
 import type { ArtifactRecord, AttemptRecord, RunEvent, RunRecord } from "../../run/records.ts";
-import type { JobLine, RunDetail, RunFilter, RunLine } from "../../run/store.ts";
+import type { JobLine, RecordedTestFailure, RunDetail, RunFilter, RunLine } from "../../run/store.ts";
+import { type AttemptRow, attemptRecord } from "../attempt-row.ts";
 import {
   ARTIFACT_COLUMNS,
   ATTEMPT_COLUMNS,
@@ -7,6 +8,7 @@ import {
   JOB_COLUMNS,
   RUN_COLUMNS,
   RUN_TABLES,
+  TEST_FAILURE_COLUMNS,
 } from "../columns.ts";
 import {
   JOB_LINE_COLUMNS,
@@ -51,7 +53,7 @@ export function readDetails(db: SqliteConnection, runs: RunRecord[]): RunDetail[
     `SELECT ${JOB_COLUMNS} FROM jobs WHERE ${ofRuns} ORDER BY jobs.run_id, jobs.position`,
     ids,
   );
-  const attempts = db.all<AttemptRecord>(
+  const attempts = db.all<AttemptRow>(
     `SELECT ${ATTEMPT_COLUMNS} FROM jobs JOIN attempts ON attempts.job_id = jobs.id
      WHERE ${ofRuns} ORDER BY jobs.run_id, jobs.position, attempts.number`,
     ids,
@@ -63,7 +65,7 @@ export function readDetails(db: SqliteConnection, runs: RunRecord[]): RunDetail[
      WHERE ${ofRuns} ORDER BY artifacts.path, jobs.position, attempts.number`,
     ids,
   );
-  return groupDetails(runs, { jobs: jobs.map(jobRecord), attempts, artifacts });
+  return groupDetails(runs, { jobs: jobs.map(jobRecord), attempts: attempts.map(attemptRecord), artifacts });
 }
 
 export function findRunLines(db: SqliteConnection, filter: RunFilter): RunLine[] {
@@ -103,13 +105,25 @@ export function readAttemptsOfJobs(
   runId: string,
   names: readonly string[],
 ): Map<string, AttemptRecord> {
-  const rows = db.all<AttemptRecord & { name: string }>(
+  const rows = db.all<AttemptRow & { name: string }>(
     `SELECT jobs.name, ${ATTEMPT_COLUMNS}
      FROM jobs JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
      WHERE jobs.run_id = ?1 AND jobs.name IN (SELECT value FROM json_each(?2))`,
     ...[runId, JSON.stringify(names)],
   );
-  return new Map(rows.map(({ name, ...attempt }) => [name, attempt]));
+  return new Map(rows.map(({ name, ...row }) => [name, attemptRecord(row)]));
+}
+
+export function readTestFailures(db: SqliteConnection, runIds: readonly string[]): RecordedTestFailure[] {
+  return db.all(
+    `SELECT ${TEST_FAILURE_COLUMNS}
+     FROM json_each(?1) AS wanted
+     CROSS JOIN jobs ON jobs.run_id = wanted.value
+     CROSS JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
+     CROSS JOIN test_failures ON test_failures.attempt_id = attempts.id
+     ORDER BY jobs.run_id, jobs.position, test_failures.position`,
+    JSON.stringify(runIds),
+  );
 }
 
 export function listPipelines(db: SqliteConnection, repoKey: string): { name: string; runs: number }[] {

@@ -124,6 +124,10 @@ export class SqliteStore implements Store {
     return done?.result;
   }
 
+  readTestFailures(runIds: readonly string[]) {
+    return this.#db.read(() => runs.readTestFailures(this.#db, runIds));
+  }
+
   readEvents(runId: string, afterId: number, limit: number) {
     return this.#db.read(() => runs.readEvents(this.#db, runId, afterId, limit));
   }
