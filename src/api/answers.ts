@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { EXPLANATION } from "./explanation.ts";
 import { ROLE } from "./requests.ts";
 import { COUNT, TIME } from "./scalars.ts";
 import { CHECK_DIAGNOSTIC, CHECKED_FILE, DRY_RUN, LISTED_ARTIFACT, RUN_SUMMARY } from "./shapes.ts";
@@ -21,6 +22,8 @@ export const CHECKED = v.object({
 });
 
 export const PLANNED = v.object({ plans: v.array(DRY_RUN), warnings: v.array(v.string()) });
+/** Of each pipeline that has the job. */
+export const EXPLAINED = v.object({ explanations: v.array(EXPLANATION) });
 export const MISSING = v.object({ missing: v.array(v.string()) });
 export const STARTED = v.object({ runs: v.array(RUN_SUMMARY), warnings: v.array(v.string()) });
 export const RUN_LIST = v.object({ runs: v.array(RUN_SUMMARY), nextCursor: v.nullable(v.string()) });
@@ -50,6 +53,19 @@ export const NEW_TOKEN = v.object({
   role: ROLE,
   expiresAt: v.nullable(TIME),
   token: v.string(),
+});
+
+/** `repo` null: of all repositories. */
+export const SECRET_LIST = v.object({
+  secrets: v.array(
+    v.object({
+      name: v.string(),
+      repo: v.nullable(v.string()),
+      file: v.boolean(),
+      createdAt: TIME,
+      updatedAt: TIME,
+    }),
+  ),
 });
 
 export const WORKER_LIST = v.object({

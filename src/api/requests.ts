@@ -65,6 +65,13 @@ export const DRY_RUN_BODY = v.strictObject({
   stage: v.exactOptional(NAME),
 });
 
+export const EXPLAIN_BODY = v.strictObject({
+  ...CHECK_BODY.entries,
+  variables: v.optional(VARIABLES, {}),
+  /** Of the file, or one of what `parallel` makes of it. */
+  job: NAME,
+});
+
 export const MISSING_BODY = v.strictObject({ objects: v.pipe(v.array(OBJECT_ID), v.maxLength(MAX_OBJECTS)) });
 
 /** What the client says about the tree that it has sent; `tree` is checked against the objects. */
@@ -132,6 +139,20 @@ export const REPOSITORY_BODY = v.strictObject({
   name: v.optional(v.nullable(NAME), null),
   /** Null or left out: one is made. */
   webhookSecret: v.optional(v.nullable(v.pipe(text(512), v.minLength(16))), null),
+});
+
+const VARIABLE_NAME = v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,254}$/, "the name of a variable"));
+
+export const SECRET_PARAMS = v.strictObject({ secret: VARIABLE_NAME });
+/** Without `repo`: the secret of all repositories; of a list: all of them. */
+export const SECRET_QUERY = v.strictObject({ repo: v.exactOptional(REPO) });
+export const SECRET_BODY = v.strictObject({
+  /** Null or left out: all repositories get it. */
+  repo: v.optional(v.nullable(REPO), null),
+  /** Shown to nobody any more. */
+  value: text(65_536),
+  /** Jobs find it in a file, whose path the variable holds. */
+  file: v.optional(v.boolean(), false),
 });
 
 export const RUN_PARAMS = v.strictObject({ run: ID });

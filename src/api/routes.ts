@@ -1,6 +1,7 @@
 import type * as v from "valibot";
 import * as answer from "./answers.ts";
 import { STREAM_MESSAGES } from "./events.ts";
+import { EXPLANATION } from "./explanation.ts";
 import * as request from "./requests.ts";
 import type { Route } from "./route.ts";
 import { ENDED_RUN, REOPENED_RUN, REPORT, RUN } from "./shapes.ts";
@@ -65,6 +66,14 @@ export const ROUTES = {
     summary: "What pipeline files would run, in which order",
     body: { kind: "json", schema: request.DRY_RUN_BODY, maxBytes: MAX_JUDGED_BYTES },
     response: ok(answer.PLANNED),
+  },
+  explainPlan: {
+    method: "POST",
+    path: "/api/v1/explain",
+    role: "read",
+    summary: "Why a job of pipeline files would run or not",
+    body: { kind: "json", schema: request.EXPLAIN_BODY, maxBytes: MAX_JUDGED_BYTES },
+    response: ok(answer.EXPLAINED),
   },
   missingObjects: {
     method: "POST",
@@ -173,6 +182,14 @@ export const ROUTES = {
       events: { log: STREAM_MESSAGES.log, end: STREAM_MESSAGES.end },
     },
   },
+  explainRun: {
+    method: "GET",
+    path: "/api/v1/runs/{run}/jobs/{job}/explain",
+    role: "read",
+    summary: "Why a job of a run is as it is, or is not in it",
+    params: request.JOB_PARAMS,
+    response: ok(EXPLANATION),
+  },
   listArtifacts: {
     method: "GET",
     path: "/api/v1/runs/{run}/artifacts",
@@ -243,6 +260,33 @@ export const ROUTES = {
     role: "admin",
     summary: "Revokes a token by its id or name",
     params: request.TOKEN_PARAMS,
+    response: NOTHING,
+  },
+  listSecrets: {
+    method: "GET",
+    path: "/api/v1/secrets",
+    role: "admin",
+    summary:
+      "The names of the secrets that a repository's jobs may be given, or of all of them; never a value",
+    query: request.SECRET_QUERY,
+    response: ok(answer.SECRET_LIST),
+  },
+  setSecret: {
+    method: "PUT",
+    path: "/api/v1/secrets/{secret}",
+    role: "admin",
+    summary: "Sets a secret, of a repository or of all of them",
+    params: request.SECRET_PARAMS,
+    body: { ...SMALL_BODY, schema: request.SECRET_BODY },
+    response: NOTHING,
+  },
+  removeSecret: {
+    method: "DELETE",
+    path: "/api/v1/secrets/{secret}",
+    role: "admin",
+    summary: "Removes a secret of a repository, or of all of them",
+    params: request.SECRET_PARAMS,
+    query: request.SECRET_QUERY,
     response: NOTHING,
   },
   listRepositories: {

@@ -31,7 +31,7 @@ const STATUS_WORDS = [
   "skipped",
 ] as const;
 const TRIGGERS = ["cli", "api", "push", "tag", "pull_request", "schedule"] as const;
-const FAILURE_REASONS = [
+export const FAILURE_REASONS = [
   "script_failure",
   "job_timeout",
   "oom_killed",
@@ -137,6 +137,16 @@ export const REOPENED_RUN = v.object({
 
 export const LISTED_ARTIFACT = v.object({ job: v.string(), attempt: COUNT, ...ARTIFACT.entries });
 
+/** A rule that was looked at. `values`: what its variables were, null where unset. */
+export const RULE_TRACE = v.object({
+  at: v.object({ file: v.string(), line: COUNT, column: COUNT }),
+  text: v.string(),
+  matched: v.boolean(),
+  values: v.record(v.string(), v.nullable(v.string())),
+  note: v.nullable(v.string()),
+  result: v.string(),
+});
+
 export const DRY_RUN = v.object({
   pipeline: v.string(),
   stages: v.array(
@@ -154,11 +164,12 @@ export const DRY_RUN = v.object({
           gate: v.nullable(
             v.object({ effect: v.picklist(["waits", "skipped"]), manual: v.array(v.string()) }),
           ),
+          rules: v.array(RULE_TRACE),
         }),
       ),
     }),
   ),
-  leftOut: v.array(v.object({ job: v.string(), reason: v.string() })),
+  leftOut: v.array(v.object({ job: v.string(), reason: v.string(), rules: v.array(RULE_TRACE) })),
   order: v.array(v.array(v.string())),
 });
 

@@ -2,12 +2,12 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { AllowFailure, When } from "../pipeline/pipeline.ts";
 import { type ManualGate, manualGates } from "../plan/manual-gates.ts";
 import { startOrder } from "../plan/order.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, RuleTrace } from "../plan/plan.ts";
 import type { App } from "./app.ts";
 import { asksForFacts, type FactsAtHand, factsOfSource, factsWithoutSource } from "./gather-facts.ts";
 import { loadFile, loadFromDisk, loadPipelines, openSource } from "./load-pipelines.ts";
 import { planFiles } from "./prepare-runs.ts";
-import type { LoadedFile, RunRequest } from "./run-request.ts";
+import type { LoadedFile, PipelineSelection, RunRequest } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";
 
 /** `dryrun --json`, of one pipeline. */
@@ -15,7 +15,7 @@ export interface DryRunJson {
   pipeline: string;
   stages: { name: string; jobs: DryRunJob[] }[];
   /** Why a job of the file is not in the run. */
-  leftOut: { job: string; reason: string }[];
+  leftOut: { job: string; reason: string; rules: RuleTrace[] }[];
   /** Names of the jobs that may start together, step by step. */
   order: string[][];
 }
@@ -31,6 +31,8 @@ export interface DryRunJob {
   allowFailure: AllowFailure;
   /** What manual jobs before it do to it; null where there are none. */
   gate: ManualGate | null;
+  /** Those that were looked at; the last one holds. Empty without rules. */
+  rules: RuleTrace[];
 }
 
 export type DryRuns =
@@ -43,24 +45,32 @@ export async function dryRun(
   request: Omit<RunRequest, "executor" | "trigger">,
   signal: AbortSignal,
 ): Promise<DryRuns> {
-  const { file, branch, commit } = request;
-  const isLoneFile = file !== undefined && branch === undefined && commit === undefined;
-  const files = isLoneFile
-    ? [await loadFile(app, file, request, signal)]
-    : ((await loadFromDisk(app, request, signal)) ?? (await loadPipelines(app, request, signal)).files);
+  const files = await loadToPlan(app, request, signal);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
-  const taken = takeByHand(files, request.pipeline !== undefined || file !== undefined);
+  const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
   const warnings = taken.note === undefined ? [] : [taken.note];
   const facts = await factsFor(app, taken.files, request, signal);
   const { plans, warnings: doubts } = await planFiles(taken.files, request, facts);
   return { kind: "planned", plans, warnings: [...warnings, ...doubts] };
 }
 
+/** The selected files, of the working tree as they lie there where that can be. Throws as `loadPipelines`. */
+export async function loadToPlan(
+  app: App,
+  request: PipelineSelection,
+  signal: AbortSignal,
+): Promise<LoadedFile[]> {
+  const { file, branch, commit } = request;
+  if (file !== undefined && branch === undefined && commit === undefined)
+    return [await loadFile(app, file, request, signal)];
+  return (await loadFromDisk(app, request, signal)) ?? (await loadPipelines(app, request, signal)).files;
+}
+
 /** The tree is opened only where rules look at it. */
-async function factsFor(
+export async function factsFor(
   app: App,
   files: LoadedFile[],
-  request: Omit<RunRequest, "executor" | "trigger">,
+  request: PipelineSelection,
   signal: AbortSignal,
 ): Promise<FactsAtHand> {
   const options = { trigger: "cli", executor: request.imageRequired ? "docker" : "shell" };
@@ -92,9 +102,10 @@ export function toDryRunJson(plan: Plan): DryRunJson {
           when: job.when,
           allowFailure: job.allowFailure,
           gate: gates.get(job.name) ?? null,
+          rules: job.why,
         })),
     })),
-    leftOut: plan.leftOut.map(({ job, reason }) => ({ job, reason })),
+    leftOut: plan.leftOut.map(({ job, reason, why }) => ({ job, reason, rules: why })),
     order: startOrder(plan),
   };
 }

@@ -10,6 +10,7 @@ import {
 import { cancelRuns, type EndedRun, stopRuns } from "./cancel-runs.ts";
 import { type CheckedFile, checkPipelines, toCheckedFile } from "./check-pipelines.ts";
 import { dryRun, toDryRunJson } from "./dry-run.ts";
+import type { ExplanationJson } from "./explanation.ts";
 import { findRun, type RunSelection, readRun, toRunFilter } from "./find-run.ts";
 import { followLog, type LogPiece } from "./follow-log.ts";
 import { type FollowCursor, type FollowItem, followRun } from "./follow-run.ts";
@@ -17,7 +18,7 @@ import { listRuns } from "./list-runs.ts";
 import { recover } from "./recover.ts";
 import { type Report, type ReportQuery, report, reportForm } from "./report.ts";
 import type { PipelineSelection } from "./run-request.ts";
-import type { DryRunAnswer, PlanRequest, Service } from "./service.ts";
+import type { DryRunAnswer, ExplainAnswer, ExplainRequest, PlanRequest, Service } from "./service.ts";
 import { describeRun, type RunJson, type RunSummaryJson } from "./shapes.ts";
 import type { TraceJson } from "./trace.ts";
 import { traceRun } from "./trace-run.ts";
@@ -43,6 +44,17 @@ export class LocalService implements Service {
     return result.kind === "invalid"
       ? { kind: "invalid", files: result.files.map(toCheckedFile) }
       : { kind: "planned", plans: result.plans.map(toDryRunJson), warnings: result.warnings };
+  }
+
+  async explainPlan(request: ExplainRequest, signal: AbortSignal): Promise<ExplainAnswer> {
+    const { explainPlanned } = await import("./explain-job.ts");
+    const result = await explainPlanned(this.app, request, request.job, signal);
+    return result.kind === "invalid" ? { kind: "invalid", files: result.files.map(toCheckedFile) } : result;
+  }
+
+  async explainRun(runId: string, job: string): Promise<ExplanationJson> {
+    const { explainRecorded } = await import("./explain-job.ts");
+    return explainRecorded(this.app, runId, job);
   }
 
   async find(selection: RunSelection, signal: AbortSignal): Promise<RunJson> {

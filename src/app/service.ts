@@ -2,6 +2,7 @@ import type { GetArtifacts, ListedArtifact } from "./artifacts.ts";
 import type { EndedRun } from "./cancel-runs.ts";
 import type { CheckedFile } from "./check-pipelines.ts";
 import type { DryRunJson } from "./dry-run.ts";
+import type { ExplanationJson } from "./explanation.ts";
 import type { RunSelection } from "./find-run.ts";
 import type { LogPiece } from "./follow-log.ts";
 import type { FollowCursor, FollowItem } from "./follow-run.ts";
@@ -9,6 +10,7 @@ import type { Report, ReportQuery } from "./report.ts";
 import type { RepositoryService } from "./repositories.ts";
 import type { ReopenedRun } from "./retry-run.ts";
 import type { PipelineSelection } from "./run-request.ts";
+import type { SecretService } from "./secrets.ts";
 import type { RunJson, RunSummaryJson } from "./shapes.ts";
 import type { TokenService } from "./tokens.ts";
 import type { TraceJson } from "./trace.ts";
@@ -22,6 +24,10 @@ import type { TraceJson } from "./trace.ts";
 export interface Service {
   check(selection: PipelineSelection, signal: AbortSignal): Promise<CheckedFile[]>;
   dryRun(request: PlanRequest, signal: AbortSignal): Promise<DryRunAnswer>;
+  /** Of each selected pipeline that has the job: why it would run or not. Throws NOT_FOUND. */
+  explainPlan(request: ExplainRequest, signal: AbortSignal): Promise<ExplainAnswer>;
+  /** Why a job of a run that `find` or `read` gave is as it is. Throws NOT_FOUND. */
+  explainRun(runId: string, job: string, signal: AbortSignal): Promise<ExplanationJson>;
   /**
    * The newest run that matches. Throws NOT_FOUND, which says what there is instead.
    */
@@ -64,6 +70,7 @@ export interface Service {
 /** A server's further half: it drives the runs that it is given. */
 export interface RemoteService extends Service {
   readonly tokens: TokenService;
+  readonly secrets: SecretService;
   readonly repositories: RepositoryService;
   /**
    * Sends the tree where it is one of this host, and has runs of it recorded in the queue. Aborted while the server decides,
@@ -90,6 +97,15 @@ export interface PlanRequest extends PipelineSelection {
   jobs: string[];
   stage?: string;
 }
+
+export interface ExplainRequest extends PipelineSelection {
+  variables: Record<string, string>;
+  job: string;
+}
+
+export type ExplainAnswer =
+  | { kind: "explained"; explanations: ExplanationJson[] }
+  | { kind: "invalid"; files: CheckedFile[] };
 
 export type DryRunAnswer =
   | { kind: "planned"; plans: DryRunJson[]; warnings: string[] }

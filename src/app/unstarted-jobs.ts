@@ -38,7 +38,8 @@ const WORDS: Partial<Record<JobRecord["state"], string>> = {
   skipped: "was skipped",
 };
 
-function jobsBefore({ run, jobs }: RunDetail, { needs, stageIndex }: PlannedJob): JobRecord[] {
+/** What a job waits for: its needs, or all jobs of earlier stages. */
+export function jobsBefore({ run, jobs }: RunDetail, { needs, stageIndex }: PlannedJob): JobRecord[] {
   return jobs.filter((job) =>
     needs === null ? run.plan.jobs[job.index]!.stageIndex < stageIndex : needs.includes(job.name),
   );

@@ -51,6 +51,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => load(import("./commands/trace.ts")),
   },
   {
+    name: "explain",
+    summary: "says why a job runs, waits, was skipped or failed",
+    load: () => load(import("./commands/explain.ts")),
+  },
+  {
     name: "logs",
     summary: "prints the log of a job, or of all jobs of a run",
     load: () => load(import("./commands/logs.ts")),
@@ -95,6 +100,11 @@ export const COMMANDS: CommandEntry[] = [
     name: "token",
     summary: "makes, lists and revokes the tokens of a server",
     load: () => load(import("./commands/token.ts")),
+  },
+  {
+    name: "secret",
+    summary: "keeps what jobs need and logs must not show",
+    load: () => load(import("./commands/secret.ts")),
   },
   {
     name: "repo",

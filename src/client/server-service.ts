@@ -4,6 +4,7 @@ import type { App } from "../app/app.ts";
 import type { GetArtifacts, ListedArtifact } from "../app/artifacts.ts";
 import type { EndedRun } from "../app/cancel-runs.ts";
 import type { CheckedFile } from "../app/check-pipelines.ts";
+import type { ExplanationJson } from "../app/explanation.ts";
 import { notFound, type RunSelection } from "../app/find-run.ts";
 import type { LogPiece } from "../app/follow-log.ts";
 import type { FollowCursor, FollowItem } from "../app/follow-run.ts";
@@ -13,7 +14,16 @@ import { type Report, type ReportQuery, reportForm } from "../app/report.ts";
 import type { RepositoryService } from "../app/repositories.ts";
 import type { ReopenedRun } from "../app/retry-run.ts";
 import type { PipelineSelection } from "../app/run-request.ts";
-import type { DryRunAnswer, PlanRequest, RemoteService, ServerFacts, StartedRuns } from "../app/service.ts";
+import type { SecretService } from "../app/secrets.ts";
+import type {
+  DryRunAnswer,
+  ExplainAnswer,
+  ExplainRequest,
+  PlanRequest,
+  RemoteService,
+  ServerFacts,
+  StartedRuns,
+} from "../app/service.ts";
 import type { JobJson, RunJson, RunSummaryJson } from "../app/shapes.ts";
 import type { TokenService } from "../app/tokens.ts";
 import type { TraceJson } from "../app/trace.ts";
@@ -24,6 +34,7 @@ import { fetchArtifacts, type Scratch } from "./fetch-artifacts.ts";
 import { followRemoteLog, followRemoteRun } from "./follow.ts";
 import { readWholeLog } from "./read-whole-log.ts";
 import { serverRepositories } from "./server-repositories.ts";
+import { serverSecrets } from "./server-secrets.ts";
 import { serverTokens } from "./server-tokens.ts";
 import { startRuns } from "./start-runs.ts";
 
@@ -40,6 +51,7 @@ export class ServerService implements RemoteService {
   private readonly jobNames = new Map<string, string[]>();
 
   readonly tokens: TokenService;
+  readonly secrets: SecretService;
   readonly repositories: RepositoryService;
 
   constructor(
@@ -48,6 +60,7 @@ export class ServerService implements RemoteService {
     private readonly openScratch: () => Promise<Scratch>,
   ) {
     this.tokens = serverTokens(client);
+    this.secrets = serverSecrets(client, (repo, signal) => this.keyOf(repo, signal));
     this.repositories = serverRepositories(client);
   }
 
@@ -68,6 +81,21 @@ export class ServerService implements RemoteService {
     } catch (error) {
       return { kind: "invalid", files: invalidFiles(error) };
     }
+  }
+
+  async explainPlan(request: ExplainRequest, signal: AbortSignal): Promise<ExplainAnswer> {
+    const { job, variables } = request;
+    const body = { ...(await this.toJudge(request, signal)), job, variables };
+    try {
+      const { explanations } = await this.client.ask("explainPlan", { body, isRepeatable: true }, signal);
+      return { kind: "explained", explanations };
+    } catch (error) {
+      return { kind: "invalid", files: invalidFiles(error) };
+    }
+  }
+
+  explainRun(runId: string, job: string, signal: AbortSignal): Promise<ExplanationJson> {
+    return this.client.ask("explainRun", { params: { run: runId, job } }, signal);
   }
 
   start(request: PlanRequest, signal: AbortSignal): Promise<StartedRuns> {

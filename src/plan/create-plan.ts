@@ -3,7 +3,7 @@ import type { Pipeline } from "../pipeline/pipeline.ts";
 import { type Candidate, findCandidates } from "./candidates.ts";
 import { describeRules } from "./explain.ts";
 import { byOrigin, needProblems } from "./needs.ts";
-import type { LeftOut, Plan } from "./plan.ts";
+import type { LeftOut, Plan, RuleTrace } from "./plan.ts";
 import { planJobs } from "./plan-jobs.ts";
 import type { PlanNote } from "./plan-note.ts";
 import type { PullRequest } from "./repository-event.ts";
@@ -28,13 +28,14 @@ export interface PlanResult {
   warnings: PlanNote[];
   /** Not null: fetch these and plan again. */
   wanted: FactsWanted | null;
+  /** Also without a plan, as far as they are known: what the rules leave out, and the rules of `workflow` that were looked at. */
+  leftOut: LeftOut[];
+  workflow: RuleTrace[];
 }
 
-const withoutPlan = (problems: PlanProblem[], wanted: FactsWanted | null = null): PlanResult => ({
-  plan: undefined,
-  problems,
-  warnings: [],
-  wanted,
+const withoutPlan = (problems: PlanProblem[], rest: Partial<PlanResult> = {}): PlanResult => ({
+  ...{ plan: undefined, problems, warnings: [], wanted: null, leftOut: [], workflow: [] },
+  ...rest,
 });
 
 /** More make a run that nobody can follow. */
@@ -49,8 +50,8 @@ export function createPlan(pipeline: Pipeline, options: PlanOptions): PlanResult
   const context = { facts: options.facts, wanted, notes: [] as PlanNote[] };
   const isWanted = () => wanted.files || wanted.changed.length > 0;
   const workflow = decideWorkflow(pipeline, context);
-  if (isWanted()) return withoutPlan([], wanted);
-  if (!workflow.runs) return withoutPlan([noRun(pipeline, workflow)]);
+  if (isWanted()) return withoutPlan([], { wanted });
+  if (!workflow.runs) return withoutPlan([noRun(pipeline, workflow)], { workflow: workflow.why });
   const { candidates, leftOut } = findCandidates(pipeline, { ...context, variables: workflow.variables });
   const unknown = selectionProblems(
     pipeline,
@@ -58,9 +59,9 @@ export function createPlan(pipeline: Pipeline, options: PlanOptions): PlanResult
     options,
   );
   if (unknown.length > 0) return withoutPlan(unknown);
-  if (isWanted()) return withoutPlan([], wanted);
+  if (isWanted()) return withoutPlan([], { wanted });
   const problem = countProblem(candidates) ?? leftOutProblem(candidates, leftOut, options);
-  if (problem !== undefined) return withoutPlan([problem]);
+  if (problem !== undefined) return withoutPlan([problem], { leftOut, workflow: workflow.why });
   return assemble(pipeline, options, { workflow, candidates, leftOut, notes: context.notes });
 }
 
@@ -74,15 +75,16 @@ interface Decided {
 function assemble(pipeline: Pipeline, options: PlanOptions, decided: Decided): PlanResult {
   const { workflow, candidates, leftOut, notes } = decided;
   const { facts, pullRequest } = options;
+  const traces = { leftOut, workflow: workflow.why };
   const jobs = byOrigin(candidates);
   const passedOver = notSelected(candidates, jobs, pipeline.stages, options);
   const included = candidates.filter(({ name }) => !passedOver.has(name));
   const isEdge = (stage: string) => pipeline.form === "gitlab" && (stage === ".pre" || stage === ".post");
   if (included.every(({ job }) => isEdge(job.stage)))
-    return withoutPlan([nothingToDo(pipeline, options, decided)]);
+    return withoutPlan([nothingToDo(pipeline, options, decided)], traces);
   const stageIndex = new Map(pipeline.stages.map((stage, index) => [stage, index]));
   const problems = needProblems(included, jobs, stageIndex);
-  if (problems.length > 0) return withoutPlan(problems);
+  if (problems.length > 0) return withoutPlan(problems, traces);
   const inStages = new Set(included.map(({ job }) => job.stage));
   const stages = pipeline.stages.filter((stage) => inStages.has(stage));
   const variables = workflow.variables;
@@ -104,6 +106,7 @@ function assemble(pipeline: Pipeline, options: PlanOptions, decided: Decided): P
     problems: [],
     warnings: [...notes, ...planned.notes],
     wanted: null,
+    ...traces,
   };
 }
 

@@ -33,3 +33,11 @@ export function fitsRows({ values }: Pick<Instance, "values">, rows: MatrixRow[]
     row.every(({ name, values: wanted }) => Object.hasOwn(values, name) && wanted.includes(values[name]!)),
   );
 }
+
+/** Whether `parallel` may have made this name of that job's. */
+export function isInstanceOf(name: string, job: string): boolean {
+  return (
+    name.startsWith(`${job}: [`) ||
+    (name.startsWith(`${job} `) && /^\d+\/\d+$/.test(name.slice(job.length + 1)))
+  );
+}

@@ -1,6 +1,7 @@
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { Suggester } from "../pipeline/suggest.ts";
 import type { Candidate } from "./candidates.ts";
+import { isInstanceOf } from "./matrix.ts";
 import { type ByOrigin, neededBy } from "./needs.ts";
 import type { LeftOut } from "./plan.ts";
 
@@ -50,8 +51,7 @@ export function leftOutProblem(
   const inRun = new Set(candidates.flatMap(({ name, job }) => [name, job.name]));
   const gone = picked.find((name) => !inRun.has(name));
   if (gone === undefined) return undefined;
-  const isOne = (job: string) => job === gone || job.startsWith(`${gone} 1/`) || job.startsWith(`${gone}: [`);
-  const entry = leftOut.find(({ job }) => isOne(job))!;
+  const entry = leftOut.find(({ job }) => job === gone || isInstanceOf(job, gone))!;
   return {
     code: "NOTHING_TO_DO",
     message: `the rules leave out the job "${gone}": ${entry.reason}`,

@@ -17,7 +17,11 @@ const WORDS: Readonly<Record<FailureReason, readonly RetryWhen[]>> = {
 };
 
 /** https://docs.gitlab.com/ci/yaml/#retry: `when` and `exit_codes` are alternatives; neither given means any failure. */
-export function isRetryWanted(policy: RetryPolicy, retriesUsed: number, outcome: Outcome): boolean {
+export function isRetryWanted(
+  policy: RetryPolicy,
+  retriesUsed: number,
+  outcome: Pick<Outcome, "status" | "exitCode" | "failureReason">,
+): boolean {
   if (outcome.status !== "failed" || retriesUsed >= policy.max) return false;
   if (policy.when.length === 0 && policy.exitCodes.length === 0) return true;
   const words: readonly RetryWhen[] =

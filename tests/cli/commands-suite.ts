@@ -449,6 +449,7 @@ jobs:
           when: "on_success",
           allowFailure: false,
           gate: null,
+          rules: [],
         },
       ]);
       expect((await sandbox.cicd("plan")).stdout).toContain(
@@ -458,10 +459,36 @@ jobs:
     });
   });
 
+  test("explain says what would become of a job, and what became of it", async () => {
+    const now = await sandbox.cicd("explain", "unit", "--var", "A=b");
+    expect([now.status, now.stdout]).toEqual([
+      0,
+      [
+        "web, as it is now",
+        '"unit" would run',
+        "  where  .cicd-pipelines/web.yml:9, stage test",
+        "  when   on_success: once everything before it has succeeded",
+        "  order  after all jobs of the earlier stages: build",
+        "",
+      ].join("\n"),
+    ]);
+    const { stdout } = await sandbox.cicd("explain", "ship", "-p", "red", "--run", "1");
+    expect(stdout).toContain('red #1 (failed)\n"ship" was skipped: "unit" failed\n');
+    const both = (await sandbox.cicd("explain", "lint", "--json")).stdout.trimEnd().split("\n");
+    const [planned, recorded] = both.map((line) => JSON.parse(line));
+    expect(planned).toMatchObject({ pipeline: "web", run: null, jobs: [{ job: "lint", state: "planned" }] });
+    expect(recorded.jobs[0]).toMatchObject({
+      state: "failed",
+      verdict: '"lint" failed, which is allowed: its script ended with exit code 3',
+    });
+  });
+
   test.each([
     [["run", "-o", "jobs.unti.timeout=5m"], "CONFIG_INVALID", "unti"],
     [["run", "-o", "nothing"], "USAGE", "path=value"],
     [["run", "--job", "unti"], "NOT_FOUND", "unit"],
+    [["explain", "unti"], "NOT_FOUND", 'did you mean "unit"?'],
+    [["explain"], "USAGE", "the name of a job"],
     [["run", "-b", "no-such-branch"], "GIT_REF_NOT_FOUND", "no-such-branch"],
     [["dryrun", "-p", "wbe"], "CONFIG_NOT_FOUND", 'did you mean "web"?'],
     [["check", "-f", "other"], "CONFIG_UNREADABLE", "is a directory"],

@@ -1,6 +1,7 @@
 import type { BodyOf } from "../../api/routes.ts";
 import { toCheckJson, toSentFiles } from "../../app/check-pipelines.ts";
 import { toDryRunJson } from "../../app/dry-run.ts";
+import { explainPlans } from "../../app/explain-plan.ts";
 import { factsWithoutSource } from "../../app/gather-facts.ts";
 import { FILES_ALONE, judgePipelines } from "../../app/judge-pipelines.ts";
 import { planFiles } from "../../app/prepare-runs.ts";
@@ -11,7 +12,7 @@ import type { Handlers } from "../handler.ts";
 import type { Context } from "../parts.ts";
 import { InvalidFiles } from "../problems.ts";
 
-export const pipelineHandlers: Handlers<"check" | "dryRun"> = {
+export const pipelineHandlers: Handlers<"check" | "dryRun" | "explainPlan"> = {
   async check({ body }, context) {
     const files = toSentFiles(await judge(body, context));
     return { ...toCheckJson(files), files };
@@ -25,6 +26,13 @@ export const pipelineHandlers: Handlers<"check" | "dryRun"> = {
     const facts = factsWithoutSource(files, { trigger: "api", executor: context.executor });
     const { plans, warnings: doubts } = await planFiles(taken.files, body, facts);
     return { plans: plans.map(toDryRunJson), warnings: [...warnings, ...doubts] };
+  },
+
+  async explainPlan({ body }, context) {
+    const files = await judge(body, context);
+    if (files.some(({ pipeline }) => pipeline === undefined)) throw new InvalidFiles(files);
+    const facts = factsWithoutSource(files, { trigger: "api", executor: context.executor });
+    return { explanations: await explainPlans(files, body, facts) };
   },
 };
 

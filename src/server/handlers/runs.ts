@@ -1,5 +1,6 @@
 import type { QueryOf } from "../../api/routes.ts";
 import { cancelRun, stopRun } from "../../app/cancel-runs.ts";
+import { explainRecorded } from "../../app/explain-job.ts";
 import { findRun, readRun, toRunFilter } from "../../app/find-run.ts";
 import { report } from "../../app/report.ts";
 import { reopenRun } from "../../app/retry-run.ts";
@@ -23,6 +24,7 @@ export const runHandlers: Handlers<
   | "stopRun"
   | "retryRun"
   | "traceRun"
+  | "explainRun"
   | "report"
   | "listPipelines"
 > = {
@@ -75,6 +77,10 @@ export const runHandlers: Handlers<
 
   async traceRun({ params }, { app }) {
     return traceRun(app, params.run);
+  },
+
+  async explainRun({ params }, { app }) {
+    return explainRecorded(app, params.run, params.job);
   },
 
   async report({ query }, { app, signal }) {

@@ -1,0 +1,186 @@
+import { formatDuration } from "../pipeline/duration.ts";
+import { describePlanned, fewOf, points } from "../plan/describe-job.ts";
+import { isInstanceOf } from "../plan/matrix.ts";
+import type { LeftOut, PlannedJob } from "../plan/plan.ts";
+import { type AttemptRecord, type EpochMs, type JobRecord, TERMINAL_JOB_STATES } from "../run/records.ts";
+import type { WorkerRecord } from "../run/registry.ts";
+import { isRetryWanted } from "../run/retry-policy.ts";
+import type { RunDetail } from "../run/store.ts";
+import { whyFailed } from "./explain-failure.ts";
+import { explainLeftOut, noSuchJob } from "./explain-plan.ts";
+import type { ExplainedJobJson, ExplanationJson } from "./explanation.ts";
+import { whyWaiting } from "./queue-workers.ts";
+import { toIso, toStatusWord } from "./shapes.ts";
+import { awaitedJobs, jobsBefore, whyUnstarted } from "./unstarted-jobs.ts";
+
+/** `workers`: those that take jobs of the queue; undefined: not asked for. */
+interface Moment {
+  now: EpochMs;
+  workers: WorkerRecord[] | undefined;
+}
+
+/**
+ * Why a job of a recorded run is as it is, or is not in it. `name`: of the file, or one of what `parallel` makes of it. Throws NOT_FOUND.
+ */
+export function explainRun(detail: RunDetail, name: string, moment: Moment): ExplanationJson {
+  const { run, jobs } = detail;
+  const { plan } = run;
+  const isIn = jobs.filter((job) => job.name === name || plan.jobs[job.index]!.origin === name);
+  const isOut = plan.leftOut.filter(({ job }) => job === name || isInstanceOf(job, name));
+  if (isIn.length + isOut.length === 0) {
+    const names = new Set([...plan.jobs.map(({ origin }) => origin), ...plan.leftOut.map(({ job }) => job)]);
+    throw noSuchJob(`${titleOf(detail)} has no job ${JSON.stringify(name)}`, name, [...names]);
+  }
+  return {
+    pipeline: run.pipeline,
+    run: { id: run.id, number: run.number, status: run.status },
+    jobs: [
+      ...isIn.map((job) => explainJob(detail, job, moment)),
+      ...isOut.map((entry: LeftOut) => explainLeftOut(plan, entry, "is not in the run")),
+    ],
+  };
+}
+
+function explainJob(detail: RunDetail, job: JobRecord, moment: Moment): ExplainedJobJson {
+  const { plan } = detail.run;
+  const planned = plan.jobs[job.index]!;
+  return {
+    job: job.name,
+    state: toStatusWord(job.state),
+    verdict: `${JSON.stringify(job.name)} ${verdictOf(detail, job, planned, moment)}`,
+    rules: planned.why,
+    points: [
+      ...describePlanned(plan, planned, orderOf(detail, planned)),
+      ...points("attempt", attemptsOf(detail, job)),
+      ...points("retry", retriesOf(detail, job, planned)),
+      ...points("run", aboutRun(detail)),
+    ],
+  };
+}
+
+function verdictOf(detail: RunDetail, job: JobRecord, planned: PlannedJob, moment: Moment): string {
+  const allowed = job.allowed ? ", which is allowed" : "";
+  const attempt = attemptsFor(detail, job).at(-1);
+  switch (job.state) {
+    case "created":
+      return `has not started: ${whyCreated(detail, planned)}`;
+    case "manual":
+      return `waits until somebody starts it${job.allowed ? "; the run does not wait for it" : ""}`;
+    case "waiting_for_resource":
+    case "pending":
+      return whyPending(detail, job, planned, moment);
+    case "assigned":
+      return "was given to a worker and is about to start";
+    case "running":
+      return `has been running for ${formatDuration(moment.now - (job.startedAt ?? moment.now))}`;
+    case "canceling":
+      return "is being canceled: its script was told to end";
+    case "success":
+      return job.attempt > 1 ? `succeeded at attempt ${job.attempt}` : "succeeded";
+    case "failed":
+      return `failed${allowed}: ${whyFailed(job, planned, attempt)}`;
+    case "canceled":
+      return `was canceled${allowed}${job.attempt === 0 ? " before it had started" : ""}`;
+    case "skipped":
+      return withoutName(whyUnstarted(detail, job), job) ?? "was skipped";
+  }
+}
+
+/** A sentence of another view, which begins with the job's name. */
+function withoutName(sentence: string | undefined, { name }: JobRecord): string | undefined {
+  const start = `${JSON.stringify(name)} `;
+  return sentence?.startsWith(start) ? sentence.slice(start.length) : sentence;
+}
+
+function whyCreated(detail: RunDetail, planned: PlannedJob): string {
+  const { stopRequestedAt, cancelRequestedAt } = detail.run;
+  if (stopRequestedAt !== null) return "the run was told to start nothing more";
+  if (cancelRequestedAt !== null) return "the run is being canceled";
+  const awaited = awaitedJobs(detail);
+  if (awaited.length > 0) return `the run waits for somebody to start ${fewOf(quoted(awaited))}`;
+  const open = jobsBefore(detail, planned).filter(({ state }) => !TERMINAL_JOB_STATES.has(state));
+  return `it waits for ${fewOf(quoted(open.map(({ name }) => name)))}`;
+}
+
+function whyPending(
+  detail: RunDetail,
+  job: JobRecord,
+  planned: PlannedJob,
+  { now, workers }: Moment,
+): string {
+  const { run } = detail;
+  if (job.notBefore !== null && job.notBefore > now)
+    return `is put off until ${toIso(job.notBefore)}, for ${formatDuration(job.notBefore - now)}`;
+  const holder =
+    job.resourceKey !== null &&
+    detail.jobs.find(
+      (other) =>
+        other.resourceKey === job.resourceKey && other.startedAt !== null && other.finishedAt === null,
+    );
+  if (holder && holder !== job)
+    return `waits for ${JSON.stringify(holder.name)}, which has the resource group ${planned.resourceGroup}`;
+  const noWorker = workers && withoutName(whyWaiting(run, job, workers), job);
+  if (noWorker !== undefined) return noWorker;
+  const turn =
+    run.mode === "queue" ? "as soon as a worker has a slot free" : "as soon as one of its slots is free";
+  const group =
+    planned.resourceGroup === null ? "" : ` and no other run has the resource group ${planned.resourceGroup}`;
+  return `is queued: it starts ${turn}${group}`;
+}
+
+/** What it comes after, and how that stands. */
+function orderOf(detail: RunDetail, planned: PlannedJob): { order?: string[] } {
+  const before = jobsBefore(detail, planned);
+  if (before.length === 0) return {};
+  const how = ({ name, state, failureReason }: JobRecord) =>
+    `${name} (${toStatusWord(state)}${failureReason === null ? "" : `: ${failureReason}`})`;
+  if (planned.needs !== null) return { order: [`needs ${fewOf(before.map(how))}`] };
+  const rest = before.filter(({ state }) => state !== "success");
+  const stages = fewOf(detail.run.plan.stages.slice(0, planned.stageIndex));
+  const others = rest.length === 0 ? "all have succeeded" : `not succeeded: ${fewOf(rest.map(how))}`;
+  return { order: [`after all jobs of the earlier stages: ${stages}; ${others}`] };
+}
+
+function attemptsFor({ attempts }: RunDetail, { id }: JobRecord): AttemptRecord[] {
+  return attempts.filter(({ jobId }) => jobId === id);
+}
+
+function attemptsOf(detail: RunDetail, job: JobRecord): string[] {
+  return attemptsFor(detail, job).map(({ number, outcome, startedAt, finishedAt, worker, ...attempt }) => {
+    const took =
+      startedAt === null || finishedAt === null ? "" : ` after ${formatDuration(finishedAt - startedAt)}`;
+    const where = detail.run.mode === "queue" ? ` on ${worker}` : "";
+    const code = attempt.exitCode === null ? "" : `, exit code ${attempt.exitCode}`;
+    const why = attempt.failureReason === null ? "" : ` (${attempt.failureReason}${code})`;
+    const said = attempt.message === null ? "" : `: ${attempt.message.trimEnd().replaceAll("\n", "; ")}`;
+    return `${number}: ${outcome ?? "under way"}${took}${where}${why}${said}`;
+  });
+}
+
+function retriesOf(detail: RunDetail, job: JobRecord, { retry }: PlannedJob): string[] {
+  if (retry.max === 0 || job.attempt === 0) return [];
+  const used = `${job.retriesUsed} of ${retry.max} used`;
+  const last = attemptsFor(detail, job).at(-1);
+  if (job.state !== "failed" || job.retriesUsed >= retry.max || last === undefined) return [used];
+  const { exitCode, failureReason } = job;
+  const outcome = { status: "failed", exitCode, failureReason } as const;
+  return isRetryWanted(retry, job.retriesUsed, outcome)
+    ? [used]
+    : [`${used}; not for ${failureReason ?? "this failure"}`];
+}
+
+function aboutRun({ run }: RunDetail): string[] {
+  if (run.cancelRequestedAt !== null) return [`it was canceled at ${toIso(run.cancelRequestedAt)}`];
+  if (run.stopRequestedAt !== null) return [`it was stopped at ${toIso(run.stopRequestedAt)}`];
+  return run.after !== null && run.startedAt === null
+    ? ["it comes after another run of the same request"]
+    : [];
+}
+
+function titleOf({ run }: RunDetail): string {
+  return `run #${run.number} of ${run.pipeline}`;
+}
+
+function quoted(names: readonly string[]): string[] {
+  return names.map((name) => JSON.stringify(name));
+}
