@@ -23,7 +23,10 @@ export type Command =
    * drives the run from then on, it is a noop while another process does.
    */
   | { type: "retry"; jobs: string[] | "failed"; actor: string; owner: Owner | null }
-  /** Starts manual jobs; of the rest, as `retry`. */
+  /**
+   * Starts manual jobs, and delayed ones without further delay. With an owner, who drives the run from then on unless another
+   * process does.
+   */
   | { type: "play"; jobs: string[]; actor: string; owner: Owner | null };
 
 /**

@@ -1,6 +1,6 @@
 import type { PlannedJob } from "../plan/plan.ts";
 import type { Draft } from "./draft.ts";
-import type { JobRecord, JobState } from "./records.ts";
+import type { EpochMs, JobRecord, JobState } from "./records.ts";
 
 /**
  * Which state may follow which (STATES.md); every change of a job's state goes through here, so an illegal one throws.
@@ -28,11 +28,17 @@ export function move(draft: Draft, job: JobRecord, to: JobState, change: Partial
   return draft.setJob(job, { ...change, state: to });
 }
 
-/** Puts a job into the queue. `data`: further facts of its event. */
-export function enqueue(draft: Draft, job: JobRecord, data: Record<string, unknown>): void {
+/** Puts a job into the queue. `data`: further facts of its event. `notBefore`: it is put off until then. */
+export function enqueue(
+  draft: Draft,
+  job: JobRecord,
+  data: Record<string, unknown>,
+  notBefore: EpochMs | null = null,
+): void {
   const again = job.attempt > 0;
   const queued = move(draft, job, "pending", {
     queuedAt: draft.now,
+    notBefore,
     startedAt: null,
     finishedAt: null,
     exitCode: null,
@@ -40,6 +46,14 @@ export function enqueue(draft: Draft, job: JobRecord, data: Record<string, unkno
     allowed: false,
   });
   draft.emit(again ? "job.requeued" : "job.pending", queued, data);
+}
+
+/** Whether a job waits for its moment. */
+export function isPutOff(
+  { state, notBefore }: Pick<JobRecord, "state" | "notBefore">,
+  now: EpochMs,
+): boolean {
+  return state === "pending" && notBefore !== null && notBefore > now;
 }
 
 export function plannedOf(draft: Draft, job: JobRecord): PlannedJob {

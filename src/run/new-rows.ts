@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import type { PlannedJob } from "../plan/plan.ts";
 import type { AttemptRecord, EpochMs, JobRecord, RunRecord } from "./records.ts";
 import type { NewRun } from "./store.ts";
 
@@ -28,7 +30,20 @@ export function jobIndex(runId: string, jobId: string): number {
   return Number(jobId.slice(runId.length + 1));
 }
 
-function newJob(run: RunRecord, name: string, index: number, priority: number, now: EpochMs): JobRecord {
+/** What the jobs of a repository with the same resource group share, and no others. */
+export function resourceKey(repoKey: string, group: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify([repoKey, group]))
+    .digest("hex");
+}
+
+function newJob(
+  run: RunRecord,
+  { name, resourceGroup }: PlannedJob,
+  index: number,
+  priority: number,
+  now: EpochMs,
+): JobRecord {
   return {
     id: `${run.id}-${index}`,
     runId: run.id,
@@ -44,6 +59,8 @@ function newJob(run: RunRecord, name: string, index: number, priority: number, n
     cancelRequested: false,
     createdAt: now,
     queuedAt: null,
+    notBefore: null,
+    resourceKey: resourceGroup === null ? null : resourceKey(run.source.repo.key, resourceGroup),
     startedAt: null,
     finishedAt: null,
   };

@@ -15,11 +15,13 @@ export class RunOutlook {
   #begun = 0;
 
   constructor(plan: Plan, slots: number) {
-    this.#total = plan.jobs.length;
+    // Nothing is kept ready for what comes much later.
+    const delayed = new Set(plan.jobs.flatMap(({ name, when }) => (when === "delayed" ? [name] : [])));
+    this.#total = plan.jobs.length - delayed.size;
     let widest = 0;
     for (const names of startOrder(plan).reverse()) {
       for (const name of names) this.#widestLater.set(name, Math.min(widest, slots));
-      widest = Math.max(widest, names.length);
+      widest = Math.max(widest, names.filter((name) => !delayed.has(name)).length);
     }
   }
 

@@ -135,6 +135,10 @@ export interface JobRecord {
   /** When it entered the queue. */
   queuedAt: EpochMs | null;
   /** Of the newest attempt. */
+  /** It is not claimed before; null: at once. */
+  notBefore: EpochMs | null;
+  /** Of the jobs with the same one, over all runs, one is at work at a time: `resourceKey` of its repository and group. */
+  resourceKey: string | null;
   startedAt: EpochMs | null;
   finishedAt: EpochMs | null;
 }

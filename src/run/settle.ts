@@ -16,7 +16,7 @@ export function settle(draft: Draft): void {
 }
 
 function carryOut(draft: Draft, job: JobRecord, decision: Decision): void {
-  if (decision === "enqueue") enqueue(draft, job, {});
+  if (decision === "enqueue") enqueueInTime(draft, job);
   else if (decision === "ask") {
     const allowed = plannedOf(draft, job).allowFailure === true;
     draft.emit("job.manual", move(draft, job, "manual", { allowed }));
@@ -24,6 +24,13 @@ function carryOut(draft: Draft, job: JobRecord, decision: Decision): void {
     const skipped = move(draft, job, "skipped", { finishedAt: draft.now });
     draft.emit("job.finished", skipped, { status: "skipped" });
   }
+}
+
+/** A delayed job is put off the first time that its turn comes. */
+function enqueueInTime(draft: Draft, job: JobRecord): void {
+  const { startInMs } = plannedOf(draft, job);
+  const notBefore = startInMs === null || job.queuedAt !== null ? null : draft.now + startInMs;
+  enqueue(draft, job, notBefore === null ? {} : { notBefore }, notBefore);
 }
 
 function settleRun(draft: Draft): void {

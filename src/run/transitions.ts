@@ -2,7 +2,7 @@ import { assertNever } from "../errors/assert-never.ts";
 import type { PlannedJob } from "../plan/plan.ts";
 import type { Command, CommandResult } from "./command.ts";
 import { Draft } from "./draft.ts";
-import { enqueue, move, plannedOf } from "./job-moves.ts";
+import { enqueue, isPutOff, move, plannedOf } from "./job-moves.ts";
 import {
   ACTIVE_JOB_STATES,
   type AttemptRecord,
@@ -195,10 +195,14 @@ function retry(draft: Draft, wanted: string[] | "failed", actor: string, owner: 
 }
 
 function play(draft: Draft, names: string[], actor: string, owner: Owner | null): CommandResult {
-  const wanted = draft.jobs.filter((job) => names.includes(job.name) && job.state === "manual");
-  if (wanted.length === 0 || isDrivenByAnother(draft, owner)) return NOOP;
-  reopen(draft, wanted, actor, owner);
-  for (const job of wanted) enqueue(draft, job, { cause: "play", actor });
+  const isWanted = (job: JobRecord) => job.state === "manual" || isPutOff(job, draft.now);
+  const wanted = draft.jobs.filter((job) => names.includes(job.name) && isWanted(job));
+  if (wanted.length === 0) return NOOP;
+  reopen(draft, wanted, actor, isDrivenByAnother(draft, owner) ? null : owner);
+  for (const job of wanted) {
+    if (job.state === "manual") enqueue(draft, job, { cause: "play", actor });
+    else draft.emit("job.pending", draft.setJob(job, { notBefore: null }), { cause: "play", actor });
+  }
   return { kind: "done", affectedJobs: wanted.map((job) => job.name) };
 }
 

@@ -1,3 +1,4 @@
+import { Alarms } from "./alarms.ts";
 import { type AttemptContext, plannedOf } from "./attempt.ts";
 import type { Executor, StopReason } from "./executor.ts";
 import { type HeldLease, LeaseKeeper } from "./lease-keeper.ts";
@@ -81,6 +82,13 @@ export class Worker implements AsyncDisposable {
   #mayClaim = true;
   /** The executor could start nothing when it was last asked: jobs are left to other workers. */
   #isImpaired = false;
+  /** When there was last nothing to claim: hints that come all the time put off no poll. */
+  #idleSince = 0;
+  /** For the moments that delayed jobs wait for. */
+  readonly #alarms = new Alarms(() => {
+    this.#mayClaim = true;
+    this.#sleep.wake();
+  });
   #stopping: StopReason | undefined;
   #failure: { error: unknown } | undefined;
 
@@ -134,6 +142,7 @@ export class Worker implements AsyncDisposable {
       await this.#drained();
       this.#ready.resolve();
       signal.removeEventListener("abort", onAbort);
+      this.#alarms[Symbol.dispose]();
     }
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -165,6 +174,7 @@ export class Worker implements AsyncDisposable {
       else await this.#readRequests();
       if (!this.#ending.signal.aborted && this.#mayClaim) await this.#claimAll();
       return true;
+      if (performance.now() - this.#idleSince >= this.#options.times.pollMs) this.#mayClaim = true;
     } catch (error) {
       if (!this.#isOfQueue) throw error;
       this.#observe({ type: "trouble", doing: "claim jobs", error });
@@ -195,6 +205,7 @@ export class Worker implements AsyncDisposable {
         this.#mayClaim = this.#isOfQueue;
         return;
       }
+        this.#idleSince = performance.now();
       this.#begin(lease, askedAt, false);
     }
   }
@@ -335,6 +346,7 @@ export class Worker implements AsyncDisposable {
           if (event.type === "job.pending" || event.type === "job.requeued") this.#mayClaim = true;
           if (event.type === "run.cancel_requested") await this.#cancelRun(runId);
         }
+          if (typeof event.data.notBefore === "number") this.#alarms.set(event.data.notBefore);
         if (events.length < EVENTS_PER_READ) break;
       }
     }

@@ -24,7 +24,7 @@ export const JOB_COLUMNS = `
   jobs.failure_reason AS "failureReason", jobs.exit_code AS "exitCode", jobs.attempt,
   jobs.retries_used AS "retriesUsed", jobs.cancel_requested AS "cancelRequested",
   jobs.created_at AS "createdAt", jobs.queued_at AS "queuedAt", jobs.started_at AS "startedAt",
-  jobs.finished_at AS "finishedAt"`;
+  jobs.finished_at AS "finishedAt", jobs.not_before AS "notBefore", jobs.resource_key AS "resourceKey"`;
 
 export const ATTEMPT_COLUMNS = `
   attempts.job_id AS "jobId", attempts.run_id AS "runId", attempts.number, attempts.worker,

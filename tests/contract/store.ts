@@ -3,8 +3,10 @@ import type { Store } from "../../src/run/store.ts";
 import { logContract } from "./store/logs.ts";
 import { phaseContract } from "./store/phases.ts";
 import { queueContract } from "./store/queue.ts";
+import { resultContract } from "./store/results.ts";
 import { runContract } from "./store/runs.ts";
 import { transitionContract } from "./store/transitions.ts";
+import { waitingContract } from "./store/waiting.ts";
 import { watchContract } from "./store/watch.ts";
 
 /** An empty store; `another` is the same data as a second process would open it. */
@@ -39,8 +41,10 @@ export function storeContract(name: string, open: () => Promise<StoreFixture>): 
     runContract(under);
     transitionContract(under);
     queueContract(under);
+    waitingContract(under);
     logContract(under);
     watchContract(under);
     phaseContract(under);
+    resultContract(under);
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Command } from "../../src/run/command.ts";
 import {
+  ACTIVE_JOB_STATES,
   type AttemptRecord,
   type JobRecord,
   type JobState,
@@ -102,7 +103,7 @@ async function playTrace(
   for (let step = 0; step < steps; step += 1) {
     now += random.below(8);
     const known = attempts();
-    const finisher = await randomStep(random, store, random.pick(runIds), workers, step);
+    const finisher = await randomStep(random, store, random.pick(runIds), workers, { step, now });
     check();
     if (finisher !== undefined) checkFinisher(finisher, known, attempts());
   }
@@ -125,7 +126,7 @@ async function playTrace(
 /** One run, or two of which the second comes after the first. Some jobs ask for a worker with labels. */
 async function createRuns(random: Random, store: MemoryStore): Promise<string[]> {
   const tagged = () => {
-    const plan = randomPlan(random);
+    const plan = randomPlan(random, { jobs: 6, stages: 3, delayMs: random.pick([0, 40]) });
     const jobs = plan.jobs.map((job) => ({ ...job, tags: random.pick([[], [], ["gpu"], ["gpu", "big"]]) }));
     return { ...plan, jobs };
   };
@@ -162,17 +163,26 @@ function isSame(before: RunDetail, after: RunDetail): boolean {
 }
 
 /** Claims a job if there is one for this worker, which must be one that it may have. */
-function claimAs(store: MemoryStore, worker: { name: string; labels: string[] }, token: string) {
+function claimAs(store: MemoryStore, worker: { name: string; labels: string[] }, token: string, now: number) {
   const scope: ClaimScope = { kind: "queue", executors: ["fake"], labels: worker.labels };
   const first = store.detailNow("r")!.run.status;
+  const atWork = new Set(jobsAtWork(store).map(({ resourceKey }) => resourceKey));
   const lease = store.claimNow({ worker: worker.name, token, leaseMs: LEASE_MS, scope });
   if (lease === undefined) return undefined;
   const { run, jobs } = store.detailNow(lease.runId)!;
-  const { tags } = run.plan.jobs[jobs.find(({ id }) => id === lease.jobId)!.index]!;
+  const { index, resourceKey, notBefore } = jobs.find(({ id }) => id === lease.jobId)!;
+  if (resourceKey !== null && atWork.has(resourceKey)) throw new Error("two jobs have one resource");
+  if (notBefore !== null && notBefore > now) throw new Error("a delayed job began before its time");
+  const { tags } = run.plan.jobs[index]!;
   if (tags.some((tag) => !worker.labels.includes(tag))) throw new Error(`${worker.name} lacks a label`);
   const isEarlierOver = TERMINAL_RUN_STATUSES.has(first) || first === "manual";
   if (run.after !== null && !isEarlierOver) throw new Error(`started while the run before it was ${first}`);
   return lease;
+}
+
+function jobsAtWork(store: MemoryStore): JobRecord[] {
+  const jobs = ["r", "s"].flatMap((runId) => store.detailNow(runId)?.jobs ?? []);
+  return jobs.filter(({ state }) => ACTIVE_JOB_STATES.has(state));
 }
 
 async function randomStep(
@@ -180,13 +190,13 @@ async function randomStep(
   store: MemoryStore,
   runId: string,
   workers: ModelWorker[],
-  step: number,
+  { step, now }: { step: number; now: number },
 ): Promise<Lease | undefined> {
   const worker = random.pick(workers);
   const dice = random.below(100);
   const execute = (lease: Lease, command: Command) => store.executeNow(lease.runId, command);
   if (dice < 30) {
-    const lease = claimAs(store, worker, `${worker.name}-${step}`);
+    const lease = claimAs(store, worker, `${worker.name}-${step}`, now);
     if (lease !== undefined) worker.held.push(lease);
   } else if (dice < 50) {
     const lease = worker.held.at(-1);
@@ -216,9 +226,16 @@ async function randomStep(
     const lease = worker.held.at(-1);
     if (lease !== undefined) execute(lease, { type: "begin_cancel", lease });
   } else {
-    const manual = store.detailNow(runId)!.jobs.find(({ state }) => state === "manual");
-    if (manual !== undefined)
-      store.executeNow(runId, { type: "play", jobs: [manual.name], actor: "user", owner: null });
+    const waiting = store
+      .detailNow(runId)!
+      .jobs.filter(({ state }) => state === "manual" || state === "pending");
+    if (waiting.length > 0)
+      store.executeNow(runId, {
+        type: "play",
+        jobs: [random.pick(waiting).name],
+        actor: "user",
+        owner: null,
+      });
   }
 }
 
@@ -238,15 +255,15 @@ async function finishFairly(
   check: () => void,
 ): Promise<void> {
   for (let round = 0; round < 60 * runIds.length; round += 1) {
-    tick();
+    const now = tick();
     for (const lease of await store.findExpiredLeases("queue")) {
       store.executeNow(lease.runId, { type: "reap", lease });
       check();
     }
-    const lease = claimAs(store, { name: "last", labels: ["gpu", "big"] }, `last-${round}`);
+    const lease = claimAs(store, { name: "last", labels: ["gpu", "big"] }, `last-${round}`, now);
     check();
     if (lease === undefined) {
-      const isIdle = runIds.every((runId) => !hasActive(store.detailNow(runId)!));
+      const isIdle = runIds.every((runId) => !isGoingOn(store.detailNow(runId)!, now));
       if (isIdle && (await store.findExpiredLeases("queue")).length === 0) return;
       continue;
     }
@@ -257,9 +274,11 @@ async function finishFairly(
   }
 }
 
-function hasActive(detail: RunDetail): boolean {
-  return detail.jobs.some(
-    ({ state }) => state === "assigned" || state === "running" || state === "canceling",
+/** Something is at work, or will be once its moment comes. */
+function isGoingOn({ jobs }: RunDetail, now: number): boolean {
+  return jobs.some(
+    ({ state, notBefore }) =>
+      ACTIVE_JOB_STATES.has(state) || (state === "pending" && notBefore !== null && notBefore > now),
   );
 }
 

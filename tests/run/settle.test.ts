@@ -28,7 +28,7 @@ async function playTrace(seed: number): Promise<string[]> {
   const random = new Random(seed);
   let now = 1_000;
   const store = new MemoryStore(() => now);
-  const plan = randomPlan(random, { jobs: 16, stages: 6 });
+  const plan = randomPlan(random, { jobs: 16, stages: 6, delayMs: 60 });
   await store.createRun(newRun("r", plan));
   const made: string[] = [];
   const leases: Lease[] = [];
@@ -59,8 +59,10 @@ async function randomStep(random: Random, store: MemoryStore, leases: Lease[], s
     for (const lease of await store.findExpiredLeases("queue"))
       store.executeNow("r", { type: "reap", lease });
   } else if (dice < 92) {
-    const manual = store.detailNow("r")!.jobs.filter(({ state }) => state === "manual");
-    const jobs = manual.slice(0, 1).map(({ name }) => name);
+    const waiting = store
+      .detailNow("r")!
+      .jobs.filter(({ state }) => state === "manual" || state === "pending");
+    const jobs = waiting.slice(0, 1).map(({ name }) => name);
     store.executeNow("r", { type: "play", jobs, actor, owner: null });
   } else if (dice < 94) {
     store.executeNow("r", { type: random.pick(["request_cancel", "request_stop"]), actor });

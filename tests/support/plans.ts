@@ -79,8 +79,14 @@ export function newRun(id: string, plan: Plan, change: Partial<NewRun> = {}): Ne
   };
 }
 
-/** One to six jobs in one to three stages, unless more are asked for, with every kind of edge, condition and policy. */
-export function randomPlan(random: Random, most = { jobs: 6, stages: 3 }): Plan {
+/**
+ * One to six jobs in one to three stages, unless more are asked for, with every kind of edge, condition and policy; with `delayMs`
+ * there are delayed jobs and resource groups, too.
+ */
+export function randomPlan(
+  random: Random,
+  { delayMs = 0, ...most }: { jobs: number; stages: number; delayMs?: number } = { jobs: 6, stages: 3 },
+): Plan {
   const stageCount = 1 + random.below(most.stages);
   const jobs: PlannedJob[] = [];
   const count = 1 + random.below(most.jobs);
@@ -112,9 +118,17 @@ export function randomPlan(random: Random, most = { jobs: 6, stages: 3 }): Plan 
           when: random.chance(0.3) ? [random.pick(["worker_lost", "script_failure"] as const)] : [],
           exitCodes: [],
         },
+        ...(delayMs > 0 ? randomWait(random, delayMs) : {}),
       }),
     );
   }
   const used = [...new Set(jobs.map(({ stageIndex }) => stageIndex))].sort();
   return planOf(jobs.map((job) => ({ ...job, stageIndex: used.indexOf(job.stageIndex) })));
+}
+
+function randomWait(random: Random, delayMs: number): Partial<PlannedJob> {
+  return {
+    ...(random.chance(0.2) ? { when: "delayed", startInMs: 1 + random.below(delayMs) } : {}),
+    ...(random.chance(0.3) ? { resourceGroup: random.pick(["g", "h"]) } : {}),
+  };
 }

@@ -276,16 +276,8 @@ export class MemoryStore implements Store {
 
   #claimable(scope: ClaimScope): { stored: StoredRun; job: JobRecord } | undefined {
     const states = [...this.#runs.values()].map(({ state }) => state);
-    const job = findClaimable(
-      states.filter(({ run }) => !this.#hasToWait(run)),
-      scope,
-    );
+    const job = findClaimable(states, scope, this.#now());
     return job && { stored: this.#runs.get(job.runId)!, job };
-  }
-
-  #hasToWait(run: RunRecord): boolean {
-    const earlier = run.after === null ? undefined : this.#runs.get(run.after)?.state.run;
-    return earlier !== undefined && ["pending", "running", "canceling"].includes(earlier.status);
   }
 
   #unfinishedAttempts(): AttemptRecord[] {

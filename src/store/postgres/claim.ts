@@ -1,12 +1,22 @@
 import { newAttempt } from "../../run/new-rows.ts";
 import type { EpochMs, JobRecord, Lease } from "../../run/records.ts";
 import type { ClaimScope } from "../../run/store.ts";
-import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, RUN_ORDER, tagsText } from "../claimable.ts";
+import {
+  type Claim,
+  type Claimed,
+  isFree,
+  MAY_START,
+  QUEUE_ORDER,
+  RUN_ORDER,
+  tagsText,
+} from "../claimable.ts";
 import { JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
+import { isUniqueViolation } from "./postgres-errors.ts";
 
 /** So many of the queue's first jobs are looked at: more than claim at the same moment. */
 const CANDIDATES = 32;
+const FREE = isFree(NOW);
 /** After so many rounds in which others took every job that was seen, they may have the rest as well. */
 const MAX_ROUNDS = 8;
 
@@ -56,7 +66,7 @@ function firstOfQueue({ ofJob, ofRun }: ScopeCondition): string {
       FROM (
         SELECT jobs.run_id, row_number() OVER (ORDER BY ${QUEUE_ORDER}) AS place
         FROM jobs CROSS JOIN LATERAL (SELECT FROM runs WHERE runs.id = jobs.run_id AND ${MAY_START} AND ${ofRun} OFFSET 0) AS run
-        WHERE jobs.state = 'pending' AND ${ofJob} ORDER BY ${QUEUE_ORDER} LIMIT ${CANDIDATES}
+        WHERE jobs.state = 'pending' AND ${ofJob} AND ${FREE} ORDER BY ${QUEUE_ORDER} LIMIT ${CANDIDATES}
       ) AS head
       GROUP BY run_id ORDER BY place
     ) AS first CROSS JOIN LATERAL (${bestOfRun("first.run_id", ofJob, CANDIDATES)}) AS best
@@ -71,7 +81,7 @@ function firstOfEachRun({ ofJob, ofRun }: ScopeCondition): string {
 }
 
 function bestOfRun(runId: string, ofJob: string, limit: number): string {
-  return `SELECT jobs.id, jobs.run_id FROM jobs WHERE jobs.run_id = ${runId} AND jobs.state = 'pending' AND ${ofJob}
+  return `SELECT jobs.id, jobs.run_id FROM jobs WHERE jobs.run_id = ${runId} AND jobs.state = 'pending' AND ${ofJob} AND ${FREE}
     ORDER BY ${RUN_ORDER} LIMIT ${limit}`;
 }
 
@@ -86,11 +96,14 @@ async function tryToClaim(
   way: Way,
 ): Promise<{ isWaiting: boolean; claimed?: Claimed }> {
   const condition = conditionOf(scope);
-  const row = await db.get<ClaimRow>(
-    claimSql(way.candidates(condition), way.lock),
-    ...[worker, token, leaseMs, ...condition.values],
+  const row = await unlessTaken(
+    db.get<ClaimRow>(
+      claimSql(way.candidates(condition), way.lock),
+      ...[worker, token, leaseMs, ...condition.values],
+    ),
   );
-  const { isWaiting, ...found } = row!;
+  if (row === undefined) return { isWaiting: true };
+  const { isWaiting, ...found } = row;
   if (found.id === null) return { isWaiting };
   const { version, assignedAt, ...job } = found;
   const number = job.attempt + 1;
@@ -100,6 +113,16 @@ async function tryToClaim(
     isWaiting,
     claimed: { lease, version, job: { ...job, state: "assigned", attempt: number }, attempt },
   };
+}
+
+/** Undefined: another claim got the resource of the job first. */
+async function unlessTaken<T>(claim: Promise<T>): Promise<T | undefined> {
+  try {
+    return await claim;
+  } catch (error) {
+    if (isUniqueViolation(error)) return undefined;
+    throw error;
+  }
 }
 
 /**

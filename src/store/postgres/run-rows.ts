@@ -37,13 +37,15 @@ export async function insertJobs(db: Session, jobs: readonly JobRecord[], plan: 
   await db.runGuarded(
     jobs.length,
     `INSERT INTO jobs (id, run_id, name, position, state, allowed, failure_reason, exit_code, attempt, retries_used,
-       cancel_requested, created_at, queued_at, started_at, finished_at, tags, priority)
+       cancel_requested, created_at, queued_at, started_at, finished_at, tags, priority,
+       not_before, resource_key)
      SELECT id, "runId", name, index, state, allowed, "failureReason", "exitCode", attempt, "retriesUsed",
-       "cancelRequested", "createdAt", "queuedAt", "startedAt", "finishedAt", tags, priority
+       "cancelRequested", "createdAt", "queuedAt", "startedAt", "finishedAt", tags, priority,
+       "notBefore", "resourceKey"
      FROM json_to_recordset($1::text::json) AS job (id text, "runId" text, name text, index integer, state text,
        allowed boolean, "failureReason" text, "exitCode" integer, attempt integer, "retriesUsed" integer,
        "cancelRequested" boolean, "createdAt" bigint, "queuedAt" bigint, "startedAt" bigint, "finishedAt" bigint,
-       tags text, priority bigint)`,
+       tags text, priority bigint, "notBefore" bigint, "resourceKey" text)`,
     toJson(rows),
   );
 }
@@ -92,10 +94,11 @@ async function updateJobs(db: Session, before: RunState, jobs: readonly JobRecor
     rows.length,
     `UPDATE jobs SET state = job.state, allowed = job.allowed, failure_reason = job."failureReason",
        exit_code = job."exitCode", retries_used = job."retriesUsed", cancel_requested = job."cancelRequested",
-       queued_at = job."queuedAt", started_at = job."startedAt", finished_at = job."finishedAt"
+       queued_at = job."queuedAt", started_at = job."startedAt", finished_at = job."finishedAt",
+       not_before = job."notBefore"
      FROM json_to_recordset($1::text::json) AS job (id text, "stateBefore" text, attempt integer, state text,
        allowed boolean, "failureReason" text, "exitCode" integer, "retriesUsed" integer, "cancelRequested" boolean,
-       "queuedAt" bigint, "startedAt" bigint, "finishedAt" bigint)
+       "queuedAt" bigint, "startedAt" bigint, "finishedAt" bigint, "notBefore" bigint)
      WHERE jobs.id = job.id AND jobs.state = job."stateBefore" AND jobs.attempt = job.attempt`,
     toJson(rows),
   );

@@ -2,10 +2,18 @@ import { newAttempt } from "../../run/new-rows.ts";
 import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { ClaimScope, LeaseState } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
-import { type Claim, type Claimed, MAY_START, QUEUE_ORDER, RUN_ORDER, tagsText } from "../claimable.ts";
+import {
+  type Claim,
+  type Claimed,
+  isFree,
+  MAY_START,
+  QUEUE_ORDER,
+  RUN_ORDER,
+  tagsText,
+} from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { insertEvents, jobRecord } from "./run-rows.ts";
-import type { SqliteConnection } from "./sqlite-connection.ts";
+import { NOW, type SqliteConnection } from "./sqlite-connection.ts";
 
 type JobRow = Parameters<typeof jobRecord>[0];
 
@@ -15,7 +23,7 @@ type JobRow = Parameters<typeof jobRecord>[0];
  */
 export function findClaimable(db: SqliteConnection, scope: ClaimScope): JobRecord | undefined {
   const { ofRun, ofJob, values } = conditionOf(scope);
-  const claimable = `jobs.state = 'pending' AND ${ofJob}`;
+  const claimable = `jobs.state = 'pending' AND ${ofJob} AND ${isFree(NOW)}`;
   const row = db.get<JobRow>(
     `SELECT ${JOB_COLUMNS} FROM jobs
      WHERE ${claimable} AND jobs.run_id = (

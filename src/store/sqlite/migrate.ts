@@ -7,6 +7,7 @@ import deliveries from "./migrations/0005_deliveries.sql" with { type: "text" };
 import identity from "./migrations/0006_identity.sql" with { type: "text" };
 import phases from "./migrations/0007_phases.sql" with { type: "text" };
 import priority from "./migrations/0008_priority.sql" with { type: "text" };
+import delaysAndGroups from "./migrations/0009_delays_and_groups.sql" with { type: "text" };
 import type { SqliteConnection } from "./sqlite-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
@@ -21,6 +22,7 @@ const MIGRATIONS: readonly string[] = [
   priority,
 ];
 
+  delaysAndGroups,
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** "cicd" in ASCII, in the header of each of our files. */

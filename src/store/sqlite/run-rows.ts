@@ -47,13 +47,15 @@ export function writeChanges(db: SqliteConnection, before: RunState, changes: Ru
 export function insertJob(db: SqliteConnection, job: JobRecord, tags: readonly string[]): void {
   db.run(
     `INSERT INTO jobs (id, run_id, name, position, state, allowed, failure_reason, exit_code, attempt, retries_used,
-       cancel_requested, created_at, queued_at, started_at, finished_at, tags, priority)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`,
+       cancel_requested, created_at, queued_at, started_at, finished_at, tags, priority,
+       not_before, resource_key)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)`,
     ...[job.id, job.runId, job.name, job.index, job.state, Number(job.allowed), job.failureReason],
     ...[job.exitCode, job.attempt, job.retriesUsed, Number(job.cancelRequested)],
     ...[job.createdAt, job.queuedAt, job.startedAt, job.finishedAt, tagsText(tags), job.priority],
   );
 }
+    ...[job.notBefore, job.resourceKey],
 
 export function insertEvents(db: SqliteConnection, events: NewRunEvent[]): void {
   for (const { runId, at, type, job, attempt, data } of events) {
@@ -78,11 +80,12 @@ function updateRun(db: SqliteConnection, run: RunRecord): void {
 function updateJob(db: SqliteConnection, before: JobRecord, job: JobRecord): void {
   db.runGuarded(
     `UPDATE jobs SET state = ?4, allowed = ?5, failure_reason = ?6, exit_code = ?7, retries_used = ?8,
-       cancel_requested = ?9, queued_at = ?10, started_at = ?11, finished_at = ?12
+       cancel_requested = ?9, queued_at = ?10, started_at = ?11, finished_at = ?12,
+       not_before = ?13
      WHERE id = ?1 AND state = ?2 AND attempt = ?3`,
     ...[job.id, before.state, before.attempt, job.state, Number(job.allowed), job.failureReason],
     ...[job.exitCode, job.retriesUsed, Number(job.cancelRequested)],
-    ...[job.queuedAt, job.startedAt, job.finishedAt],
+    ...[job.queuedAt, job.startedAt, job.finishedAt, job.notBefore],
   );
 }
 

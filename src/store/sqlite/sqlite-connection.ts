@@ -19,6 +19,9 @@ export interface ReadOnly {
   reopen: () => Database;
 }
 
+/** The clock as an expression, in whole milliseconds. */
+export const NOW = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER)";
+
 const MAX_STALE_RETRIES = 5;
 
 /**
@@ -75,7 +78,7 @@ export class SqliteConnection implements Disposable {
 
   /** The database's clock, in whole milliseconds. */
   now(): number {
-    return this.get<{ now: number }>("SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) AS now")!.now;
+    return this.get<{ now: number }>(`SELECT ${NOW} AS now`)!.now;
   }
 
   /** Runs `body` on one consistent view of the database. */

@@ -318,7 +318,7 @@ export function transitionContract(under: StoreUnderTest): void {
       expect(await kind("a", cancel)).toBe("done");
     });
 
-    test("a run that another process drives is taken over neither by retry nor by play", async () => {
+    test("a run that another process drives is not taken over, neither by retry nor by play", async () => {
       const { store } = under;
       const deploy = plannedJob("deploy", { when: "manual", allowFailure: true });
       await store.createRun(newRun("a", planOf([plannedJob("left"), plannedJob("right"), deploy])));
@@ -327,8 +327,10 @@ export function transitionContract(under: StoreUnderTest): void {
       const owner = { machineId: "m", bootId: "b", pid: 77, processStart: "3" };
       const before = plain(await detail(store, "a"));
       expect(await kind("a", { type: "retry", jobs: "failed", actor: "me", owner })).toBe("noop");
-      expect(await kind("a", { type: "play", jobs: ["deploy"], actor: "me", owner })).toBe("noop");
       expect(plain(await detail(store, "a"))).toEqual(before);
+      expect(await kind("a", { type: "play", jobs: ["deploy"], actor: "me", owner })).toBe("done");
+      expect((await detail(store, "a")).run.owner).toEqual(before.run.owner);
+      expect((await job(store, "a", "deploy")).state).toBe("pending");
     });
   });
 }
@@ -337,6 +339,6 @@ async function expired(store: Store): Promise<void> {
   await eventually(async () => (await store.findExpiredLeases("queue")).length > 0);
 }
 
-function plain(of: Awaited<ReturnType<typeof detail>>): object {
+function plain(of: Awaited<ReturnType<typeof detail>>) {
   return { ...of, run: { ...of.run } };
 }
