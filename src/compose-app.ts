@@ -9,6 +9,7 @@ import type { Config } from "./config/config.ts";
 import { instanceOf } from "./config/instance.ts";
 import { localFiles } from "./config/local-files.ts";
 import { isOwnerAlive, readOwner } from "./config/process-owner.ts";
+import { readSecretKey } from "./config/secret-key.ts";
 import { makeStateDir } from "./config/state-dir.ts";
 import { CicdError } from "./errors/cicd-error.ts";
 import type { SandboxOwner } from "./executor/docker/docker-executor.ts";
@@ -55,6 +56,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
     get identity() {
       return identity();
     },
+    secretKey: once(() => readSecretKey(config.stateDir, variables)),
     warn: (text) => void process.stderr.write(`warning: ${text}\n`),
     now: Date.now,
     newId,

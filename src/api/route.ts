@@ -6,7 +6,7 @@ import type { Role } from "../run/registry.ts";
  * its own proof (a webhook). Path parameters stand in braces. Where `params`, `query` or `body` are missing there is none.
  */
 export interface Route {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   /** From the root. */
   path: `/${string}`;
   role: Role | "none" | "signed";

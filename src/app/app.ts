@@ -25,6 +25,8 @@ export interface App extends AsyncDisposable {
   /** Recorded when the app is disposed of. */
   phases: ProcessPhases;
   identity: Identity;
+  /** Seals secrets; 32 bytes. Throws SECRET_KEY_INVALID, PERMISSION_DENIED, DISK_FULL, IO_FAILED. */
+  secretKey(): Uint8Array;
   /** Tells the user something that does not end the command: one sentence. */
   warn(text: string): void;
   now: () => EpochMs;

@@ -2,6 +2,7 @@ import { TERMINAL_RUN_STATUSES } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
 import { WORKER_TIMES, Worker } from "../run/worker.ts";
 import { type App, type ExecutorKind, workerName } from "./app.ts";
+import { storedSecrets } from "./secrets.ts";
 
 export interface DriveOptions {
   maxParallelJobs: number;
@@ -52,6 +53,7 @@ async function driveRun(app: App, store: Store, runId: string, options: DriveOpt
     scope: { kind: "runs", runIds: [runId] },
     maxParallelJobs: options.maxParallelJobs,
     logLimitBytes: options.logLimitBytes,
+    secrets: storedSecrets(app),
     times: { ...WORKER_TIMES, graceMs: options.graceMs },
     newToken: app.newId,
   });

@@ -9,6 +9,7 @@ import { isAttemptLive } from "./live-attempt.ts";
 import type { QueueObserver } from "./queue-event.ts";
 import { reapQueue } from "./reap.ts";
 import { WorkerReport } from "./report-worker.ts";
+import { storedSecrets } from "./secrets.ts";
 import { sweepQueue } from "./sweep-queue.ts";
 
 export interface QueueWorkOptions {
@@ -101,6 +102,7 @@ function openWorker(
     scope: { kind: "queue", executors: [executor.kind], labels: options.labels },
     maxParallelJobs: options.slots,
     logLimitBytes: options.logLimitBytes,
+    secrets: storedSecrets(app),
     times: { ...WORKER_TIMES, graceMs: options.graceMs },
     newToken: app.newId,
     observe,

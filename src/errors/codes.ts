@@ -36,6 +36,16 @@ export const ERROR_CODES = {
     meaning:
       "A setting of cicd itself (flag, environment variable, config file) has a value that makes no sense.",
   },
+  SECRET_REFUSED: {
+    exit: EXIT.usage,
+    meaning:
+      "A secret cannot be kept: its value is too short to be masked, too long or no text, or its name is none.",
+  },
+  SECRET_KEY_INVALID: {
+    exit: EXIT.outside,
+    meaning:
+      "The key that secrets are sealed with is none, is open to others, or is not the one they were sealed with.",
+  },
   NOT_FOUND: { exit: EXIT.usage, meaning: "No such pipeline, run, stage, job or artifact is recorded." },
   NOTHING_TO_DO: {
     exit: EXIT.usage,

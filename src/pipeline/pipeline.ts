@@ -94,6 +94,8 @@ export interface Job {
   caches: Cache[];
   /** Names of the secrets it is given. */
   secrets: string[];
+  /** They were not listed: they are the names that its script and the like refer to, secrets or not. */
+  secretsInferred?: true;
   environment: Environment | undefined;
   /** Finds the figure in a line of the log. */
   coverage: RegexText | undefined;

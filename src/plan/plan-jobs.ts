@@ -1,11 +1,10 @@
 import type { Facts } from "../pipeline/facts.ts";
 import type { Variables } from "../pipeline/pipeline.ts";
 import type { Candidate } from "./candidates.ts";
-import { inheritedVariables } from "./environment.ts";
-import { expandReferences, expandVariables } from "./expand.ts";
 import { type ByOrigin, neededBy } from "./needs.ts";
 import type { PlannedJob } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
+import { plannedImages } from "./planned-images.ts";
 
 interface Included {
   included: readonly Candidate[];
@@ -44,7 +43,7 @@ export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNo
       why: candidate.why,
       stage: job.stage,
       stageIndex: indexOf(candidate),
-      image: plannedImage(candidate, variables, facts, notes),
+      ...plannedImages(candidate, variables, facts, notes),
       beforeScript: job.beforeScript,
       script: job.script,
       afterScript: job.afterScript,
@@ -57,9 +56,9 @@ export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNo
       startInMs: candidate.startInMs ?? null,
       allowFailure: candidate.allowFailure,
       artifacts: job.artifacts ?? null,
-      services: job.services,
       caches: job.caches,
       secrets: job.secrets,
+      ...(job.secretsInferred === true ? { secretsInferred: true as const } : {}),
       environment: job.environment ?? null,
       coverage: job.coverage ?? null,
       resourceGroup: job.resourceGroup ?? null,
@@ -108,27 +107,4 @@ function supplying(
   const taken =
     dependencies === undefined ? offered : offered.filter(({ job }) => dependencies.includes(job.name));
   return taken.map(({ name }) => name);
-}
-
-/** Names that only a run knows the values of. */
-const OF_THE_RUN = /^(?:CI|CICD|CICD_\w+|CI_\w+)$/;
-
-function plannedImage(
-  { job, name, variables }: Candidate,
-  global: Variables,
-  facts: Facts,
-  notes: PlanNote[],
-): PlannedJob["image"] {
-  if (job.image === undefined) return null;
-  if (!job.image.name.includes("$")) return job.image;
-  const own = { ...inheritedVariables(job, global), ...variables, ...facts.run };
-  const known = new Map(Object.entries(expandVariables(own, {}, "kept")));
-  const image = expandReferences(job.image.name, (reference) => {
-    if (!known.has(reference) && !OF_THE_RUN.test(reference)) {
-      const message = `the image of "${name}" refers to $${reference}, which nothing defines`;
-      notes.push({ code: "PLAN_UNDEFINED_VARIABLE", message, job: name, at: job.at });
-    }
-    return known.get(reference);
-  });
-  return { ...job.image, name: image };
 }

@@ -29,8 +29,11 @@ export interface Plan {
   workflow: RuleTrace[];
   /** `CI_PIPELINE_SOURCE`, null: as the run's trigger says, and `CI_DEFAULT_BRANCH`. */
   origin: { source: string | null; defaultBranch: string | null };
-  /** Pipeline-level variables with those of the workflow's rule, then those of `--var`; see `jobEnvironment` for the precedence. */
-  variables: { global: Variables; run: Variables };
+  /**
+   * Pipeline-level variables with those of the workflow's rule, those of the user's project that are no secrets, and those of `--var`;
+   * see `jobVariables` for the precedence.
+   */
+  variables: { global: Variables; project?: Variables; run: Variables };
   /** Only of runs of a pull request. `isFork`: what it runs need not be trusted. */
   pullRequest?: PullRequest;
 }
@@ -84,6 +87,8 @@ export interface PlannedJob {
   caches: Cache[];
   /** Names of the secrets it is given. */
   secrets: string[];
+  /** They were not listed: they are the names that its script and the like refer to, secrets or not. */
+  secretsInferred?: true;
   environment: Environment | null;
   coverage: RegexText | null;
   /** With the variables that are known before a run put in. */

@@ -5,19 +5,23 @@ import type { Outlook } from "./outlook.ts";
 import type { Persist } from "./persist.ts";
 import type { PhaseRecorder } from "./phases.ts";
 import type { Lease, RunRecord } from "./records.ts";
+import type { SecretSource } from "./secret-source.ts";
 import type { Store } from "./store.ts";
 import type { Storing } from "./storing.ts";
-import type { LayerStore } from "./workspace.ts";
+import type { JunitReader } from "./test-results.ts";
+import type { ArtifactReader, LayerStore } from "./workspace.ts";
 
 /** What an attempt is run with; everything that stays the same from one to the next. */
 export interface AttemptContext {
   store: Store;
-  layers: LayerStore;
+  layers: LayerStore & Pick<ArtifactReader, "readArtifact">;
   executor: Executor;
   instance: string;
   graceMs: number;
   leaseMs: number;
   logLimitBytes: number;
+  secrets: SecretSource;
+  readJunit: JunitReader;
   persist: Persist;
 }
 

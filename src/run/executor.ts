@@ -14,6 +14,8 @@ export interface Executor extends AsyncDisposable {
   check(): Promise<void>;
   /** Where an attempt of this `AttemptSpec.name` finds its workspace: an absolute path as the job sees it. */
   projectDir(name: string): string;
+  /** Where it finds the file of this name of `AttemptSpec.files`. */
+  filePath(name: string, file: string): string;
   /**
    * A hint: a run of `expected.jobs` is about to begin with this image, so many of them at once. What can be made ready for them
    * may be; what is not used is gone with the executor.
@@ -42,10 +44,13 @@ export interface AttemptSpec {
   /** Deterministic, unique per attempt: name of container and workspace. `[a-z0-9][a-z0-9_.-]*` */
   name: string;
   labels: AttemptLabels;
+  /** Without references to variables; those of its services hold their final values. */
   job: PlannedJob;
   /** The whole environment of the job; values may hold newlines. */
   environment: Record<string, string>;
-  /** Lowest first: the snapshot, then the artifacts of the needs. Later ones cover earlier ones. */
+  /** Outside of the workspace, where `filePath` says; names are names of variables. */
+  files: { name: string; text: string }[];
+  /** Lowest first: the snapshot, caches, then the artifacts of the needs. Later ones cover earlier ones. */
   layers: LayerPath[];
   /** What is left of the job's time, from the call of `start` on: pulls and preparations count. */
   timeoutMs: number;
@@ -82,7 +87,7 @@ export interface Execution extends AsyncDisposable {
    * disposed of.
    */
   collect(
-    selection: { paths: string[]; exclude: string[] },
+    selection: FileSelection,
     sink: ArtifactSink,
     signal: AbortSignal,
   ): Promise<{ unmatched: string[] }>;
@@ -90,6 +95,14 @@ export interface Execution extends AsyncDisposable {
   kill(): void;
   /** Removes container, workspace and whatever else carries the attempt's labels. Idempotent. Not after `detach`. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Files of a workspace: what the patterns of `paths` name and what `isUntracked` says, without what those of `exclude` do. */
+export interface FileSelection {
+  paths: string[];
+  exclude: string[];
+  /** Of a path relative to the workspace, a directory's as well. */
+  isUntracked?: (path: string) => boolean;
 }
 
 export interface ExecutionResult {

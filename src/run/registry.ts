@@ -11,7 +11,8 @@ export interface Registry
     WorkerRegistry,
     RepositoryRegistry,
     ScheduleRegistry,
-    DeliveryRegistry {}
+    DeliveryRegistry,
+    SecretRegistry {}
 
 /** `read` looks, `run` also starts, cancels and retries, `admin` also manages tokens and repositories. */
 export type Role = "admin" | "run" | "read";
@@ -175,4 +176,33 @@ export interface DeliveryRegistry {
   listDeliveries(repositoryId: string, limit: number): Promise<DeliveryRecord[]>;
   /** Forgets finished ones that are older. */
   forgetDeliveries(olderThanMs: number): Promise<void>;
+}
+
+/** A secret as it lies in the database. `sealed`, `former`: see `sealed.ts`. */
+export interface SecretRecord {
+  /** As in `RunSource.repo.key`; "" for all repositories. */
+  repositoryKey: string;
+  /** Unique among those of the repository. */
+  name: string;
+  sealed: string;
+  /** Jobs find it in a file. */
+  isFile: boolean;
+  /** The value before, for as long as it may still be in use. */
+  former: string | null;
+  createdAt: EpochMs;
+  updatedAt: EpochMs;
+}
+
+export interface SecretRegistry {
+  /**
+   * Stores or replaces it; what it was before comes back as `former` for `formerMs` by the database's clock, unless it is the same.
+   */
+  putSecret(
+    secret: Pick<SecretRecord, "repositoryKey" | "name" | "sealed" | "isFile">,
+    formerMs: number,
+  ): Promise<void>;
+  /** Of the repository and of all repositories: the latter first, then by name. Undefined: of any. */
+  listSecrets(repositoryKey: string | undefined): Promise<SecretRecord[]>;
+  /** `false`: there is none of that name. */
+  removeSecret(repositoryKey: string, name: string): Promise<boolean>;
 }

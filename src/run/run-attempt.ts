@@ -1,6 +1,7 @@
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { PlannedJob } from "../plan/plan.ts";
 import { type Attempt, type AttemptContext, type AttemptSignals, attemptName, plannedOf } from "./attempt.ts";
+import { saveCaches } from "./attempt-caches.ts";
 import { attemptSpec } from "./attempt-inputs.ts";
 import { AttemptLog, LogLostError } from "./attempt-log.ts";
 import { collectArtifacts, NO_ARTIFACTS } from "./attempt-results.ts";
@@ -101,7 +102,7 @@ async function carryOut(
   };
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const spec = await attemptSpec(context, attempt);
+    const spec = await attemptSpec(context, attempt, signal);
     const execution = await context.executor.start(spec, signal);
     phases.enter("script");
     onBegun(execution);
@@ -113,10 +114,12 @@ async function carryOut(
     await pump(execution.logs, log, storing);
     const result = await execution.result;
     const mayCollect = result.status === "canceled" ? kill : AbortSignal.any([storing.stopped, kill]);
+    await saveCaches(context, spec.job, attempt, execution, result, mayCollect);
     const wanted = spec.job.artifacts;
     const collected = await collectArtifacts(context, wanted, attempt, execution, result, mayCollect);
     phases.enter("record");
-    return { ...result, ...collected, ...EMPTY_LOG };
+    const message = result.message && log.masked(result.message);
+    return { ...result, message, ...collected, ...EMPTY_LOG };
   } catch (error) {
     phases.enter("record");
     if (isGivenUp(signal)) storing.abandon();
@@ -169,7 +172,7 @@ async function machineFailure(
     return { ...NOTHING, status: "canceled", failureReason: "canceled", message: null };
   }
   const code = error instanceof CicdError ? ` [${error.code}]` : "";
-  const message = `${messageOf(error)}${code}`;
+  const message = log.masked(`${messageOf(error)}${code}`);
   await log.note(`the machine failed: ${message}`);
   return { ...NOTHING, status: "failed", failureReason: "runner_system_failure", message };
 }

@@ -6,6 +6,7 @@ import { type Outlook, RunOutlook } from "./outlook.ts";
 import { backoffMs, once, type Persist, pause, persistently } from "./persist.ts";
 import { type Lease, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
 import { type AttemptEnd, runAttempt } from "./run-attempt.ts";
+import type { SecretSource } from "./secret-source.ts";
 import type { ClaimScope, Store } from "./store.ts";
 import { Wakeable } from "./wakeable.ts";
 import type { WatchedAttempt, WorkerEvent } from "./worker-event.ts";
@@ -39,6 +40,7 @@ export interface WorkerOptions {
   scope: ClaimScope;
   maxParallelJobs: number;
   logLimitBytes: number;
+  secrets: SecretSource;
   times: WorkerTimes;
   /** A lease token that nobody can guess. */
   newToken: () => string;
@@ -80,8 +82,6 @@ export class Worker implements AsyncDisposable {
   readonly #ready = Promise.withResolvers<void>();
   readonly #sleep = new Wakeable();
   #mayClaim = true;
-  /** The executor could start nothing when it was last asked: jobs are left to other workers. */
-  #isImpaired = false;
   /** When there was last nothing to claim: hints that come all the time put off no poll. */
   #idleSince = 0;
   /** For the moments that delayed jobs wait for. */
@@ -89,17 +89,19 @@ export class Worker implements AsyncDisposable {
     this.#mayClaim = true;
     this.#sleep.wake();
   });
+  /** The executor could start nothing when it was last asked: jobs are left to other workers. */
+  #isImpaired = false;
   #stopping: StopReason | undefined;
   #failure: { error: unknown } | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const { store, layers, executor, instance, logLimitBytes, times } = options;
+    const { store, layers, executor, instance, logLimitBytes, secrets, times } = options;
     this.#observe = options.observe ?? (() => {});
     this.#persist = this.#isOfQueue ? persistently(this.#observe, LONGEST_ATTEMPT_PAUSE_MS) : once;
     const { graceMs, leaseMs } = times;
     const persist = this.#persist;
-    this.#context = { store, layers, executor, instance, logLimitBytes, graceMs, leaseMs, persist };
+    this.#context = { store, layers, executor, instance, logLimitBytes, secrets, graceMs, leaseMs, persist };
   }
 
   /** Fulfilled when attempts of an earlier process have been taken up, or `run` is over. */
@@ -140,9 +142,9 @@ export class Worker implements AsyncDisposable {
       this.#fail(error);
     } finally {
       await this.#drained();
+      this.#alarms[Symbol.dispose]();
       this.#ready.resolve();
       signal.removeEventListener("abort", onAbort);
-      this.#alarms[Symbol.dispose]();
     }
     if (this.#failure !== undefined) throw this.#failure.error;
   }
@@ -172,9 +174,9 @@ export class Worker implements AsyncDisposable {
     try {
       if (this.#isOfQueue) keeper.hint();
       else await this.#readRequests();
+      if (performance.now() - this.#idleSince >= this.#options.times.pollMs) this.#mayClaim = true;
       if (!this.#ending.signal.aborted && this.#mayClaim) await this.#claimAll();
       return true;
-      if (performance.now() - this.#idleSince >= this.#options.times.pollMs) this.#mayClaim = true;
     } catch (error) {
       if (!this.#isOfQueue) throw error;
       this.#observe({ type: "trouble", doing: "claim jobs", error });
@@ -203,9 +205,9 @@ export class Worker implements AsyncDisposable {
       const lease = await store.claimJob({ worker: name, token: newToken(), leaseMs: times.leaseMs, scope });
       if (lease === undefined) {
         this.#mayClaim = this.#isOfQueue;
+        this.#idleSince = performance.now();
         return;
       }
-        this.#idleSince = performance.now();
       this.#begin(lease, askedAt, false);
     }
   }
@@ -344,9 +346,9 @@ export class Worker implements AsyncDisposable {
         for (const event of events) {
           this.#lastEvent.set(runId, event.id);
           if (event.type === "job.pending" || event.type === "job.requeued") this.#mayClaim = true;
+          if (typeof event.data.notBefore === "number") this.#alarms.set(event.data.notBefore);
           if (event.type === "run.cancel_requested") await this.#cancelRun(runId);
         }
-          if (typeof event.data.notBefore === "number") this.#alarms.set(event.data.notBefore);
         if (events.length < EVENTS_PER_READ) break;
       }
     }

@@ -9,6 +9,7 @@ import { administrationHandlers } from "./handlers/administration.ts";
 import { artifactHandlers } from "./handlers/artifacts.ts";
 import { pipelineHandlers } from "./handlers/pipelines.ts";
 import { runHandlers } from "./handlers/runs.ts";
+import { secretHandlers } from "./handlers/secrets.ts";
 import { sourceHandlers } from "./handlers/sources.ts";
 import { statusHandlers } from "./handlers/status.ts";
 import { streamHandlers } from "./handlers/streams.ts";
@@ -34,6 +35,7 @@ const HANDLERS: Handlers = {
   ...streamHandlers,
   ...artifactHandlers,
   ...administrationHandlers,
+  ...secretHandlers,
   ...triggerHandlers,
 };
 

@@ -1,4 +1,10 @@
-import type { RepositoryRecord, ScheduleRecord, TokenRecord, WorkerRecord } from "../run/registry.ts";
+import type {
+  RepositoryRecord,
+  ScheduleRecord,
+  SecretRecord,
+  TokenRecord,
+  WorkerRecord,
+} from "../run/registry.ts";
 
 /** The registry's rows under the names of its records' fields; the same for SQLite and PostgreSQL. */
 export const TOKEN_COLUMNS = `
@@ -14,6 +20,19 @@ export const REPOSITORY_COLUMNS = `
 
 export const SCHEDULE_COLUMNS = `
   id, repository_id AS "repositoryId", pipeline, cron, timezone, branch, next_at AS "nextAt"`;
+
+/** `now`: an expression for the time. */
+export const secretColumns = (now: string): string => `
+  repository_key AS "repositoryKey", name, sealed, is_file AS "isFile",
+  CASE WHEN former_until > ${now} THEN former END AS "former", created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+/** Truth values as numbers. */
+export type SecretRow = Omit<SecretRecord, "isFile"> & { isFile: number };
+export type NewSecret = Pick<SecretRecord, "repositoryKey" | "name" | "sealed" | "isFile">;
+
+export function secretRecord(row: SecretRow): SecretRecord {
+  return { ...row, isFile: row.isFile !== 0 };
+}
 
 /** The lists as JSON text. */
 export type WorkerRow = Omit<WorkerRecord, "executors" | "labels"> & { executors: string; labels: string };

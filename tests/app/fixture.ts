@@ -17,6 +17,7 @@ const NOTHING: CollectedGarbage = {
   blobs: 0,
   clones: 0,
   objects: 0,
+  caches: 0,
   received: 0,
   shared: 0,
   temporary: 0,
@@ -55,6 +56,10 @@ export class AppFixture {
       snapshotPath: () => Promise.reject(new Error("no snapshots here")),
       layerPath: (layer) => Promise.reject(new CicdError("NOT_FOUND", `no layer ${layer}`)),
       openSink: () => Promise.reject(new Error("no sinks here")),
+      listSnapshot: () => Promise.reject(new Error("no snapshots here")),
+      get caches(): never {
+        throw new Error("no caches here");
+      },
       readArtifact: () => Promise.reject(new CicdError("NOT_FOUND", "no blobs here")),
       readLayer: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
       writeOut: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
@@ -75,6 +80,7 @@ export class AppFixture {
     },
     phases: new ProcessPhases(0, () => this.now),
     identity: { instance: "test", owner: OWNER },
+    secretKey: () => Buffer.alloc(32, 7),
     warn: (text) => {
       throw new Error(text);
     },

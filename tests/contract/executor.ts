@@ -67,6 +67,7 @@ export class Bench {
       layers: [],
       timeoutMs: 60_000,
       graceMs: 2_000,
+      files: [],
       logLimitBytes: 100_000_000,
       logOffset: 0,
       isUnderWay: false,

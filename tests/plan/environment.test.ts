@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import { type EnvironmentContext, jobEnvironment } from "../../src/plan/environment.ts";
 import { expandVariables } from "../../src/plan/expand.ts";
 import { planOf } from "./build.ts";
@@ -15,6 +16,9 @@ const CONTEXT: EnvironmentContext = {
   projectDir: "/workspace",
   trigger: "cli",
   executor: "docker",
+  secrets: {},
+  filePath: (name) => `/files/${name}`,
+  sha256: (text) => createHash("sha256").update(text).digest("hex"),
 };
 
 function environment(
@@ -27,7 +31,7 @@ function environment(
     { variables: run },
     `variables: ${global}`,
   );
-  return jobEnvironment(plan.jobs[0]!, plan, { ...CONTEXT, ...context });
+  return jobEnvironment(plan.jobs[0]!, plan, { ...CONTEXT, ...context }).variables;
 }
 
 describe("the environment of a job", () => {
@@ -53,7 +57,7 @@ describe("the environment of a job", () => {
       ...{ sourceBranch: "feature/x", targetBranch: "main" },
     };
     const plan = planOf("  a: { stage: test, script: ls }\n", { pullRequest });
-    const variables = jobEnvironment(plan.jobs[0]!, plan, { ...CONTEXT, trigger: "pull_request" });
+    const variables = jobEnvironment(plan.jobs[0]!, plan, { ...CONTEXT, trigger: "pull_request" }).variables;
     expect(variables).toMatchObject({
       CI_COMMIT_REF_NAME: "feature/x",
       CI_COMMIT_REF_SLUG: "feature-x",

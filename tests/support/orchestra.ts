@@ -5,6 +5,7 @@ import { FakeEngine, type FakeProgram } from "../../src/executor/fake/fake-engin
 import { FakeExecutor } from "../../src/executor/fake/fake-executor.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import type { Executor } from "../../src/run/executor.ts";
+import { NO_SECRETS } from "../../src/run/secret-source.ts";
 import type { RunDetail, Store } from "../../src/run/store.ts";
 import { WORKER_TIMES, Worker, type WorkerOptions, type WorkerTimes } from "../../src/run/worker.ts";
 import type { LayerStore } from "../../src/run/workspace.ts";
@@ -56,6 +57,7 @@ export class Orchestra implements AsyncDisposable {
       scope: { kind: "queue", executors: ["fake"], labels: [] },
       maxParallelJobs: 8,
       logLimitBytes: 1_000_000,
+      secrets: NO_SECRETS,
       newToken: () => {
         this.#tokens += 1;
         return `token-${this.#tokens}`;

@@ -6,6 +6,8 @@ import { attemptLabels } from "./labels.ts";
 
 /** Where every job finds its files. */
 export const WORKSPACE = "/workspace";
+/** Where every job finds the files of its variables. */
+export const FILES = "/.cicd-files";
 /** Put into the container between the main script and `after_script`; its first line is CI_JOB_STATUS. */
 export const AFTER_MARKER = "/.cicd-after";
 
@@ -45,6 +47,14 @@ export interface Launch {
 }
 
 export function planLaunch(spec: AttemptSpec): Launch {
+  const launch = planPrograms(spec);
+  if (spec.files.length === 0) return launch;
+  const directory = FILES.slice(1);
+  const files = spec.files.map(({ name, text }) => ({ name: `${directory}/${name}`, mode: 0o444, text }));
+  return { ...launch, files: [...launch.files, { name: `${directory}/`, mode: 0o755, text: "" }, ...files] };
+}
+
+function planPrograms(spec: AttemptSpec): Launch {
   const { beforeScript, script, afterScript } = spec.job;
   const main = buildProgram([...beforeScript, ...script]);
   const after = afterScript.length === 0 ? "" : buildProgram(afterScript);

@@ -8,7 +8,7 @@ import { stopReason } from "../attempt/supervision.ts";
 import { lateResult, TimeLimit } from "../attempt/time-limit.ts";
 import { environmentProblem } from "../script/environment.ts";
 import { type DockerConnection, openEngine } from "./connection.ts";
-import { planLaunch, type ResourceLimits, WORKSPACE } from "./container-options.ts";
+import { FILES, planLaunch, type ResourceLimits, WORKSPACE } from "./container-options.ts";
 import { createContainer, type EngineParts, type Place, preparePlace } from "./create-container.ts";
 import { ask, engineError } from "./engine-error.ts";
 import { DockerExecution, type JobContainer } from "./execution.ts";
@@ -76,6 +76,10 @@ export class DockerExecutor implements Executor {
 
   projectDir(): string {
     return WORKSPACE;
+  }
+
+  filePath(_name: string, file: string): string {
+    return `${FILES}/${file}`;
   }
 
   /** Throws DOCKER_UNREACHABLE, DOCKER_FAILED. */

@@ -8,6 +8,7 @@ import type {
   Execution,
   ExecutionResult,
   Executor,
+  FileSelection,
   StopReason,
   SweepResult,
 } from "../../run/executor.ts";
@@ -35,6 +36,10 @@ export class FakeExecutor implements Executor {
 
   projectDir(): string {
     return "/workspace";
+  }
+
+  filePath(_name: string, file: string): string {
+    return `/files/${file}`;
   }
 
   async start(spec: AttemptSpec, signal: AbortSignal): Promise<Execution> {
@@ -139,7 +144,7 @@ class FakeExecution implements Execution {
     this.#container.terminate("kill");
   }
 
-  async collect(selection: { paths: string[]; exclude: string[] }, sink: ArtifactSink) {
+  async collect(selection: FileSelection, sink: ArtifactSink) {
     const archive = pack();
     const globs = selection.paths.map((pattern) => ({
       pattern,
@@ -149,7 +154,8 @@ class FakeExecution implements Execution {
     for (const [path, text] of this.#container.files) {
       const hits = globs.filter(({ pattern, glob }) => glob.match(path) || path.startsWith(`${pattern}/`));
       for (const { pattern } of hits) matched.add(pattern);
-      if (hits.length > 0 && !selection.exclude.some((pattern) => new Bun.Glob(pattern).match(path))) {
+      const isMeant = hits.length > 0 || selection.isUntracked?.(path) === true;
+      if (isMeant && !selection.exclude.some((pattern) => new Bun.Glob(pattern).match(path))) {
         archive.entry({ name: path }, text);
       }
     }

@@ -13,11 +13,32 @@ export interface AttemptDirectory {
   tree: string;
   log: string;
   temporary: string;
+  /** Of variables that are files. */
+  files: string;
 }
 
 export function attemptDirectory(stateDir: string, name: string): AttemptDirectory {
   const path = join(stateDir, "workspaces", name);
-  return { path, tree: join(path, "tree"), log: join(path, "log"), temporary: join(path, "tmp") };
+  return {
+    path,
+    tree: join(path, "tree"),
+    log: join(path, "log"),
+    temporary: join(path, "tmp"),
+    files: join(path, "files"),
+  };
+}
+
+/** Throws PERMISSION_DENIED, DISK_FULL, IO_FAILED. */
+export async function writeFiles(
+  { files: directory }: AttemptDirectory,
+  files: { name: string; text: string }[],
+): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+    for (const { name, text } of files) await writeFile(join(directory, name), text, { mode: 0o600 });
+  } catch (error) {
+    throw fileError(error, "write the files of variables");
+  }
 }
 
 /** False: it is there already, so the attempt is ours to adopt. Throws PERMISSION_DENIED, DISK_FULL, IO_FAILED. */

@@ -13,6 +13,7 @@ import {
   makeAttemptDirectory,
   readLabels,
   removeAttemptDirectory,
+  writeFiles,
 } from "./attempt-directory.ts";
 import { layLayers } from "./lay-layers.ts";
 import { killGroups } from "./process-group.ts";
@@ -44,6 +45,7 @@ export function createShellExecutor(options: ShellExecutorOptions): Executor {
     kind: "shell",
     check: async () => {},
     projectDir: (name) => attemptDirectory(stateDir, name).tree,
+    filePath: (name, file) => join(attemptDirectory(stateDir, name).files, file),
     start: (spec, signal) => start(attemptDirectory(stateDir, spec.name), spec, inherited, signal),
     sweep: (isLive) => sweep(stateDir, instance, isLive),
     [Symbol.asyncDispose]: async () => {},
@@ -76,6 +78,7 @@ async function start(
     const ending = AbortSignal.any([signal, limit.expired]);
     spec.onPhase("workspace");
     await layLayers(spec.layers, directory.tree, ending);
+    if (spec.files.length > 0) await writeFiles(directory, spec.files);
     ending.throwIfAborted();
     spec.onPhase("start");
     return await ShellExecution.launch(directory, spec, environment, limit, signal);

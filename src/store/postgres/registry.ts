@@ -3,6 +3,7 @@ import { createDeliveryRegistry } from "./deliveries.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 import { createRepositoryRegistry } from "./repositories.ts";
 import { createScheduleRegistry } from "./schedules.ts";
+import { createSecretRegistry } from "./secrets.ts";
 import { createTokenRegistry } from "./tokens.ts";
 import { createWorkerRegistry } from "./workers.ts";
 
@@ -13,5 +14,6 @@ export function createRegistry(db: PostgresConnection): Registry {
     ...createRepositoryRegistry(db),
     ...createScheduleRegistry(db),
     ...createDeliveryRegistry(db),
+    ...createSecretRegistry(db),
   };
 }

@@ -2,6 +2,7 @@ import type { Registry } from "../../run/registry.ts";
 import { createDeliveryRegistry } from "./deliveries.ts";
 import { createRepositoryRegistry } from "./repositories.ts";
 import { createScheduleRegistry } from "./schedules.ts";
+import { createSecretRegistry } from "./secrets.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
 import { createTokenRegistry } from "./tokens.ts";
 import { createWorkerRegistry } from "./workers.ts";
@@ -13,5 +14,6 @@ export function createRegistry(db: SqliteConnection): Registry {
     ...createRepositoryRegistry(db),
     ...createScheduleRegistry(db),
     ...createDeliveryRegistry(db),
+    ...createSecretRegistry(db),
   };
 }
