@@ -22,7 +22,7 @@ export function newRunRecord(input: NewRun, number: number, now: EpochMs): RunRe
 
 /** The rows of the planned jobs of a new run. `priorities`: as `planPriorities` gives them. */
 export function newJobs(run: RunRecord, priorities: readonly number[], now: EpochMs): JobRecord[] {
-  return run.plan.jobs.map(({ name }, index) => newJob(run, name, index, priorities[index]!, now));
+  return run.plan.jobs.map((planned, index) => newJob(run, planned, index, priorities[index]!, now));
 }
 
 /** Which job of its run an id names. */
