@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Registry, WorkerRecord } from "../../src/run/registry.ts";
 import { eventually } from "../support/eventually.ts";
 import { deliveryContract } from "./deliveries.ts";
+import { secretContract } from "./secrets.ts";
 
 /** An empty registry; `another` is the same data as a second process would open it. */
 export interface RegistryFixture {
@@ -31,6 +32,7 @@ export function registryContract(name: string, open: () => Promise<RegistryFixtu
     repositoryContract(under);
     scheduleContract(under);
     deliveryContract(under);
+    secretContract(under);
   });
 }
 

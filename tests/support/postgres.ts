@@ -37,7 +37,16 @@ export async function newSchema(): Promise<{ url: string; schema: string; drop()
 }
 
 /** In an order in which they can be emptied; the others are emptied with these. */
-const TABLES = ["runs", "plans", "pipelines", "repositories", "tokens", "workers", "served_repositories"];
+const TABLES = [
+  "runs",
+  "plans",
+  "pipelines",
+  "repositories",
+  "tokens",
+  "workers",
+  "served_repositories",
+  "secrets",
+];
 
 /** Deletes every row of cicd's tables, which is a lot quicker than a new schema. */
 export async function emptySchema(url: string): Promise<void> {
