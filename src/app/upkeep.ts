@@ -52,6 +52,8 @@ export interface CollectedGarbage {
   snapshots: number;
   layers: number;
   layerNames: string[];
+  /** What jobs keep for later runs and was not used for long. */
+  caches: number;
   blobs: number;
   clones: number;
   objects: number;

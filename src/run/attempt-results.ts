@@ -2,12 +2,13 @@ import type { Artifacts } from "../pipeline/pipeline.ts";
 import type { Attempt, AttemptContext } from "./attempt.ts";
 import type { Execution, ExecutionResult } from "./executor.ts";
 import type { ArtifactRecord } from "./records.ts";
+import { selectionOf } from "./untracked-files.ts";
 
 /** Puts what the job is to leave behind into the stores, once it has ended; what is amiss is noted in its log. */
 export async function collectArtifacts(
   context: AttemptContext,
   wanted: Artifacts | null,
-  { log, phases }: Attempt,
+  { log, phases, run }: Attempt,
   execution: Execution,
   result: ExecutionResult,
   signal: AbortSignal,
@@ -15,11 +16,9 @@ export async function collectArtifacts(
   if (wanted === null || !isCollected(wanted, result)) return NO_ARTIFACTS;
   phases.enter("artifacts");
   await using sink = await context.layers.openSink();
-  const { unmatched } = await execution.collect(
-    { paths: wanted.paths, exclude: wanted.exclude },
-    sink,
-    signal,
-  );
+  const { paths, exclude, untracked = false } = wanted;
+  const selection = await selectionOf(context.layers, run.source.tree, { paths, exclude, untracked });
+  const { unmatched } = await execution.collect(selection, sink, signal);
   const { layer, artifacts, leftOut } = await sink.commit();
   const unnamed = leftOut.count - leftOut.entries.length;
   const warnings = [

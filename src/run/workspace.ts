@@ -10,6 +10,53 @@ export interface LayerStore {
   layerPath(layer: string): Promise<LayerPath>;
   /** Begins a new artifact layer. */
   openSink(): Promise<ArtifactSink>;
+  /** Every file, link and directory of a snapshot, relative to it. Throws as `snapshotPath`. */
+  listSnapshot(tree: string): Promise<ReadonlySet<string>>;
+  readonly caches: CacheStore;
+}
+
+/** Who shares caches: the runs of a repository, but those of a fork's pull request only among themselves. */
+export interface CacheScope {
+  repoKey: string;
+  trust: "trusted" | `pr-${number}`;
+}
+
+/** `layer`: its name, from its content alone. */
+export interface FoundCache {
+  key: string;
+  layer: string;
+  path: LayerPath;
+  sizeBytes: number;
+}
+
+/** What jobs keep for later runs, on this host: layers with a name that the jobs choose. */
+export interface CacheStore {
+  /**
+   * What is kept under the first of the keys under which something whole is. Undefined: a miss, for whatever reason; of damage
+   * `note` is told. Throws the signal's reason, and nothing else.
+   */
+  find(
+    scope: CacheScope,
+    keys: string[],
+    note: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<FoundCache | undefined>;
+  /**
+   * 40 hex digits of a hash over paths and contents of these files of a snapshot; links are not followed. Null: there is none
+   * of them. Throws as `snapshotPath`.
+   */
+  hashFiles(tree: string, patterns: string[]): Promise<string | null>;
+  /** Begins a new layer, for `keep`. Links may lead anywhere. */
+  openSink(): Promise<ArtifactSink>;
+  /**
+   * Puts a committed layer under a key in one step; the last one counts. `same`: it was there already. Throws
+   * PERMISSION_DENIED, DISK_FULL, IO_FAILED.
+   */
+  keep(
+    scope: CacheScope,
+    key: string,
+    stored: { layer: string; sizeBytes: number },
+  ): Promise<"kept" | "same">;
 }
 
 /** `layer` null: it was empty. `leftOut`: what was not taken, the first of it by name. */

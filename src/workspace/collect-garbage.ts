@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { lstat, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
+import { readPointer } from "./cache-store.ts";
+import { CHECKED_SUFFIX } from "./check-layer.ts";
 import { collectReceived } from "./collect-received.ts";
 import { measureUsage } from "./disk-usage.ts";
 import { lockFile } from "./file-lock.ts";
@@ -29,6 +31,8 @@ export interface Garbage {
   snapshots: number;
   layers: number;
   layerNames: string[];
+  /** Names of layers that jobs keep for later runs. */
+  caches: number;
   blobs: number;
   clones: number;
   objects: number;
@@ -41,6 +45,8 @@ export interface Garbage {
 
 /** Nobody writes one snapshot or layer for longer. */
 const TEMPORARY_MS = 60 * 60 * 1000;
+/** A cache goes when nothing was restored from it or saved to it for so long. */
+const CACHE_MS = 14 * 24 * 60 * 60 * 1000;
 const LOCK_WAIT_MS = 200;
 
 /**
@@ -78,12 +84,15 @@ class Collector {
     const { olderThanMs } = this.options;
     const temporary = await this.sweep(this.state.temporary, new Set(), Math.max(olderThanMs, TEMPORARY_MS));
     const snapshots = await this.sweep(this.state.snapshots, trees, olderThanMs);
-    const layerNames = await this.sweep(this.state.layers, references.layers, olderThanMs);
+    const caches = await this.sweepCaches();
+    const keptLayers = references.layers.union(caches.layers);
+    const layerNames = await this.sweep(this.state.layers, keptLayers, olderThanMs);
     return {
       temporary: temporary.length,
       snapshots: snapshots.length,
       layers: layerNames.length,
       layerNames,
+      caches: caches.count,
       blobs: await this.sweepBlobs(references.blobs),
       clones: await this.sweepClones(),
       objects: await this.sweepObjects(),
@@ -101,6 +110,25 @@ class Collector {
       if (!kept.has(name) && (await this.remove(join(directory, name), ageMs))) gone.push(name);
     }
     return gone;
+  }
+
+  /** Returns the layers that the others name. */
+  private async sweepCaches(): Promise<{ count: number; layers: Set<string> }> {
+    const layers = new Set<string>();
+    let count = 0;
+    for (const name of await readdir(this.state.caches)) {
+      this.signal.throwIfAborted();
+      const path = join(this.state.caches, name);
+      const isMark = name.endsWith(CHECKED_SUFFIX);
+      if (await this.isOld(path, Math.max(this.options.olderThanMs, isMark ? 0 : CACHE_MS))) {
+        if (!this.options.dryRun) await rm(path, { force: true });
+        if (!isMark) count += 1;
+      } else if (!isMark) {
+        const pointer = await readPointer(path);
+        if (pointer !== undefined) layers.add(pointer.layer);
+      }
+    }
+    return { count, layers };
   }
 
   /**

@@ -39,8 +39,7 @@ export class EntryLeftOut extends Error {
  * directories above are known to be real ones; after a name it could be taken from wherever another link leads.
  */
 export function checkLinkTarget(path: string, target: string): void {
-  if (target === "" || target.includes("\0")) throw new EntryLeftOut(path, "it is a link to nothing");
-  if (target.includes("\ufffd")) throw new EntryLeftOut(path, "its link target is not UTF-8");
+  checkLinkText(path, target);
   if (target.startsWith("/")) throw new EntryLeftOut(path, `it is a link to the absolute path ${target}`);
   const parts = target.split("/").filter((part) => part !== "" && part !== ".");
   const ups = parts.findIndex((part) => part !== "..");
@@ -49,6 +48,12 @@ export function checkLinkTarget(path: string, target: string): void {
     throw new EntryLeftOut(path, `its link target ${target} has .. after a name`);
   if (leading > path.split("/").length - 1)
     throw new EntryLeftOut(path, `it is a link out of the workspace (${target})`);
+}
+
+/** Throws EntryLeftOut for what no link can hold, wherever it leads. */
+export function checkLinkText(path: string, target: string): void {
+  if (target === "" || target.includes("\0")) throw new EntryLeftOut(path, "it is a link to nothing");
+  if (target.includes("\ufffd")) throw new EntryLeftOut(path, "its link target is not UTF-8");
 }
 
 /** The error for an entry that is not unpacked. */

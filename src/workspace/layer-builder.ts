@@ -4,7 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArtifactRecord } from "../run/records.ts";
 import type { BlobStore } from "./blob-store.ts";
-import { checkEntryName, checkLinkTarget, EntryLeftOut, refused } from "./entry-path.ts";
+import { checkEntryName, checkLinkTarget, checkLinkText, EntryLeftOut, refused } from "./entry-path.ts";
 import { makeOpenDirectory } from "./open-permissions.ts";
 import { NAME_LENGTH } from "./state-directory.ts";
 
@@ -14,6 +14,8 @@ export interface LayerLimits {
   /** Entries looked at, taken or not. */
   maxEntries: number;
   maxPathBytes: number;
+  /** `any`: links may lead out of the workspace. They are never followed on this host. */
+  links?: "inside" | "any";
 }
 
 export const DEFAULT_LAYER_LIMITS: LayerLimits = {
@@ -22,10 +24,15 @@ export const DEFAULT_LAYER_LIMITS: LayerLimits = {
   maxPathBytes: 2048,
 };
 
-type BuiltEntry =
+/** What of an entry belongs to the layer's identity. */
+export type LayerEntry =
   | { kind: "directory" }
   | { kind: "link"; target: string }
-  | { kind: "file"; sha256: string; sizeBytes: number; executable: boolean; mtimeMs: number };
+  | { kind: "file"; sha256: string; executable: boolean };
+
+type BuiltEntry =
+  | Exclude<LayerEntry, { kind: "file" }>
+  | (Extract<LayerEntry, { kind: "file" }> & { sizeBytes: number; mtimeMs: number });
 
 /** Up to this size a file is hashed in memory, and not written at all when its content is known. */
 const SMALL_BYTES = 256 * 1024;
@@ -72,7 +79,8 @@ export class LayerBuilder {
   }
 
   addLink(path: string, target: string): void {
-    checkLinkTarget(path, target);
+    if (this.limits.links === "any") checkLinkText(path, target);
+    else checkLinkTarget(path, target);
     const destination = this.makeRoom(path);
     symlinkSync(target, destination);
     this.entries.set(path, { kind: "link", target });
@@ -109,14 +117,12 @@ export class LayerBuilder {
   /** The layer's name, from its content alone, and its files. Null: it is empty. */
   describe(): { layer: string | null; artifacts: ArtifactRecord[] } {
     if (this.entries.size === 0) return { layer: null, artifacts: [] };
-    const hash = createHash("sha256");
     const artifacts: ArtifactRecord[] = [];
     for (const path of [...this.entries.keys()].sort()) {
       const entry = this.entries.get(path)!;
-      hash.update(`${JSON.stringify(identityOf(path, entry))}\n`);
       if (entry.kind === "file") artifacts.push({ path, sizeBytes: entry.sizeBytes, sha256: entry.sha256 });
     }
-    return { layer: hash.digest("hex").slice(0, NAME_LENGTH), artifacts };
+    return { layer: nameOfLayer(this.entries), artifacts };
   }
 
   /** Where a file or link may be made: its parents are there, and nothing stands in its place. */
@@ -197,7 +203,15 @@ function roundUp(mtimeMs: number, now: number): number {
   return mtimeMs % 1000 === 0 ? Math.min(mtimeMs + 999, Math.max(mtimeMs, now)) : mtimeMs;
 }
 
-function identityOf(path: string, entry: BuiltEntry): unknown[] {
+/** A layer's name follows from its content. Entries by path, parents included. */
+export function nameOfLayer(entries: ReadonlyMap<string, LayerEntry>): string {
+  const hash = createHash("sha256");
+  for (const path of [...entries.keys()].sort())
+    hash.update(`${JSON.stringify(identityOf(path, entries.get(path)!))}\n`);
+  return hash.digest("hex").slice(0, NAME_LENGTH);
+}
+
+function identityOf(path: string, entry: LayerEntry): unknown[] {
   switch (entry.kind) {
     case "directory":
       return ["directory", path];

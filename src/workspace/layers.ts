@@ -3,7 +3,9 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { ArtifactReader, ArtifactSink, LayerPath, LayerStore } from "../run/workspace.ts";
 import { openArtifactSink } from "./artifact-sink.ts";
 import { BlobStore } from "./blob-store.ts";
+import { createCacheStore } from "./cache-store.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./layer-builder.ts";
+import { listBelow } from "./list-below.ts";
 import { packLayer } from "./pack-layer.ts";
 import { markUsed, NAME_LENGTH, type StateDirectory, snapshotPathOf } from "./state-directory.ts";
 import { writeLayerOut } from "./write-layer-out.ts";
@@ -14,18 +16,16 @@ export function createLayerStore(
   limits: LayerLimits = DEFAULT_LAYER_LIMITS,
 ): LayerStore & ArtifactReader {
   const blobs = new BlobStore(state);
+  const snapshotPath = async (tree: string): Promise<LayerPath> => {
+    const path = snapshotPathOf(state, tree);
+    if (/^[0-9a-f]{40,64}$/.test(tree) && (await markUsed(path))) return path;
+    const message = `The snapshot of the tree ${tree.slice(0, 64)} is not on this host any more.`;
+    throw new CicdError("GIT_FAILED", message, { hint: "Start a new run." });
+  };
   return {
-    async snapshotPath(tree: string): Promise<LayerPath> {
-      const path = snapshotPathOf(state, tree);
-      if (/^[0-9a-f]{40,64}$/.test(tree) && (await markUsed(path))) return path;
-      throw new CicdError(
-        "GIT_FAILED",
-        `The snapshot of the tree ${tree.slice(0, 64)} is not on this host any more.`,
-        {
-          hint: "Start a new run.",
-        },
-      );
-    },
+    snapshotPath,
+    listSnapshot: async (tree) => new Set(await listBelow(await snapshotPath(tree))),
+    caches: createCacheStore(state, blobs, limits, snapshotPath),
     layerPath: (layer) => layerPath(state, layer),
     openSink: (): Promise<ArtifactSink> => openArtifactSink(state, blobs, limits),
     readArtifact: async (_layer, sha256) => blobs.read(sha256),

@@ -35,14 +35,20 @@ export function shareLayers(
       return await read();
     }
   };
+  const withSnapshot = async <T>(tree: string, read: () => Promise<T>): Promise<T> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isNotHere(error) || !(await trees.fetch(tree))) throw error;
+      return await read();
+    }
+  };
   return {
-    async snapshotPath(tree) {
-      try {
-        return await local.snapshotPath(tree);
-      } catch (error) {
-        if (!isNotHere(error) || !(await trees.fetch(tree))) throw error;
-        return await local.snapshotPath(tree);
-      }
+    snapshotPath: (tree) => withSnapshot(tree, () => local.snapshotPath(tree)),
+    listSnapshot: (tree) => withSnapshot(tree, () => local.listSnapshot(tree)),
+    caches: {
+      ...local.caches,
+      hashFiles: (tree, patterns) => withSnapshot(tree, () => local.caches.hashFiles(tree, patterns)),
     },
     layerPath: (layer) => orFetch(layer, () => local.layerPath(layer)),
     openSink: async () => new PublishingSink(await local.openSink(), archive),

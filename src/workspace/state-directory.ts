@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync, mkdirSync, utimesSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrno, ioError } from "./io-error.ts";
 
@@ -14,6 +14,8 @@ export interface StateDirectory {
   readonly snapshots: string;
   /** `<96 bits of the content's SHA-256, hex>`: a directory per artifact layer. */
   readonly layers: string;
+  /** `<96 bits of a hash of scope and key, hex>`: a file per cache that names its layer; see `cache-store.ts`. */
+  readonly caches: string;
   /** `ab/cdef…`: a file per artifact content; `.x` is added where it is executable. */
   readonly blobs: string;
   /** `<96 bits of the URL's SHA-256, hex>`: a bare clone per URL. */
@@ -35,6 +37,7 @@ export async function openStateDirectory(root: string): Promise<StateDirectory> 
     root,
     snapshots: join(root, "s"),
     layers: join(root, "l"),
+    caches: join(root, "c"),
     blobs: join(root, "blobs"),
     clones: join(root, "repos"),
     objects: join(root, "o"),
@@ -83,5 +86,23 @@ export async function markUsed(path: string): Promise<boolean> {
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return false;
     throw ioError(error, `looking for ${path}`);
+  }
+}
+
+/** Written beside and renamed: readers see the old or the new. Throws PERMISSION_DENIED, DISK_FULL, IO_FAILED. */
+export async function writeWhole(state: StateDirectory, path: string, text: string): Promise<void> {
+  const fresh = join(state.temporary, `whole-${randomBytes(9).toString("hex")}`);
+  try {
+    const file = await open(fresh, "wx", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw ioError(error, `writing ${path}`);
   }
 }

@@ -20,6 +20,7 @@ const NOTHING = {
   blobs: 0,
   clones: 0,
   objects: 0,
+  caches: 0,
   received: 0,
   shared: 0,
   temporary: 0,

@@ -113,6 +113,7 @@ function renderGarbage(report: GarbageReport, swept: Swept, dryRun: boolean): st
 const NOUNS = {
   snapshots: "snapshots of trees",
   layers: "artifact layers",
+  caches: "caches of jobs",
   blobs: "artifact files",
   clones: "clones of repositories",
   objects: "git objects of uncommitted files",

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { FileSelection } from "../../run/executor.ts";
 import type { ArtifactSink } from "../../run/workspace.ts";
 import { selectFiles } from "../selection/selection.ts";
 import type { Engine } from "./connection.ts";
@@ -16,7 +17,7 @@ const GO_MODE_SYMLINK = 0x0800_0000;
 export async function collectFrom(
   engine: Engine,
   containerId: string,
-  wanted: { paths: string[]; exclude: string[] },
+  wanted: FileSelection,
   sink: ArtifactSink,
   signal: AbortSignal,
 ): Promise<{ unmatched: string[] }> {

@@ -1,5 +1,5 @@
 import { messageOf } from "../../errors/cicd-error.ts";
-import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor.ts";
+import type { AttemptSpec, Execution, ExecutionResult, FileSelection } from "../../run/executor.ts";
 import type { ArtifactSink } from "../../run/workspace.ts";
 import { afterLimits, CANCELED, failedResult, withAfterWarning, withWarning } from "../attempt/result.ts";
 import { type Ending, stopReason, supervise } from "../attempt/supervision.ts";
@@ -108,7 +108,7 @@ export class DockerExecution implements Execution {
   }
 
   async collect(
-    selection: { paths: string[]; exclude: string[] },
+    selection: FileSelection,
     sink: ArtifactSink,
     signal: AbortSignal,
   ): Promise<{ unmatched: string[] }> {

@@ -1,3 +1,5 @@
+import type { FileSelection } from "../../run/executor.ts";
+
 /**
  * Which workspace files the patterns of `artifacts:paths` and `artifacts:exclude` name. Paths are relative to the
  * workspace and `/`-separated. `*`, `?`, `[…]` and `{a,b}` stay inside one path segment, `**` crosses them; a pattern that
@@ -18,19 +20,21 @@ interface Pattern {
 }
 
 /** `projectDir`: absolute patterns below it are understood as well; other absolute ones and those with `..` match nothing. */
-export function selectFiles(
-  selection: { paths: string[]; exclude: string[] },
-  projectDir: string,
-): Selection {
+export function selectFiles(selection: FileSelection, projectDir: string): Selection {
+  const { isUntracked } = selection;
   const included = selection.paths.flatMap((written) => parsePattern(written, projectDir) ?? []);
   const excluded = selection.exclude.flatMap((written) => parsePattern(written, projectDir) ?? []);
   const missing = new Set(selection.paths);
   return {
-    roots: outermost(included.map((pattern) => pattern.root)),
+    roots: outermost([
+      ...included.map((pattern) => pattern.root),
+      ...(isUntracked === undefined ? [] : [""]),
+    ]),
     accept(path) {
       const hits = included.filter((pattern) => pattern.matches(path));
       for (const hit of hits) missing.delete(hit.written);
-      return hits.length > 0 && !excluded.some((pattern) => pattern.matches(path));
+      const isMeant = hits.length > 0 || isUntracked?.(path) === true;
+      return isMeant && !excluded.some((pattern) => pattern.matches(path));
     },
     unmatched: () => selection.paths.filter((written) => missing.has(written)),
   };

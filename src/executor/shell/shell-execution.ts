@@ -1,5 +1,5 @@
 import { messageOf } from "../../errors/cicd-error.ts";
-import type { AttemptSpec, Execution, ExecutionResult } from "../../run/executor.ts";
+import type { AttemptSpec, Execution, ExecutionResult, FileSelection } from "../../run/executor.ts";
 import type { ArtifactSink } from "../../run/workspace.ts";
 import { orAbort } from "../attempt/or-abort.ts";
 import {
@@ -99,7 +99,7 @@ export class ShellExecution implements Execution {
   }
 
   async collect(
-    wanted: { paths: string[]; exclude: string[] },
+    wanted: FileSelection,
     sink: ArtifactSink,
     signal: AbortSignal,
   ): Promise<{ unmatched: string[] }> {
