@@ -51,6 +51,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
     ...workspace,
     executor: (kind) => executors[kind](),
     files: localFiles,
+    readJunit: async (...call) => (await import("./reports/junit.ts")).readJunit(...call),
     upkeep: composeUpkeep(config, { git, state, shared, instance: () => identity().instance }),
     phases,
     get identity() {

@@ -2,6 +2,7 @@ import type { Executor } from "../run/executor.ts";
 import type { EpochMs, Owner } from "../run/records.ts";
 import type { Registry } from "../run/registry.ts";
 import type { Store } from "../run/store.ts";
+import type { JunitReader } from "../run/test-results.ts";
 import type { ArtifactReader, LayerStore, SourceOpener, TreeTransfer } from "../run/workspace.ts";
 import type { ProcessPhases } from "./process-phases.ts";
 import type { Upkeep } from "./upkeep.ts";
@@ -19,6 +20,7 @@ export interface App extends AsyncDisposable {
   registry(): Promise<Registry>;
   transfer(): Promise<TreeTransfer>;
   layers(): Promise<LayerStore & ArtifactReader>;
+  readJunit: JunitReader;
   executor(kind: ExecutorKind): Promise<Executor>;
   files: Files;
   upkeep: Upkeep;

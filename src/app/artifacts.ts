@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { AttemptRecord, EpochMs } from "../run/records.ts";
 import type { RunDetail } from "../run/store.ts";
+import type { ArtifactReader } from "../run/workspace.ts";
 import type { App, Files } from "./app.ts";
 import { expiresAt, isExpired } from "./expiry.ts";
 import { notFound } from "./find-run.ts";
@@ -78,8 +79,7 @@ export async function getArtifacts(
   if (request.path === undefined) await writeLayers(app, detail, request, signal);
   else {
     const layers = await app.layers();
-    const read = ({ job, sha256 }: ListedArtifact) =>
-      layers.readArtifact(findAttempt(detail, job)?.artifactLayer ?? "", sha256);
+    const read = ({ job, sha256 }: ListedArtifact) => readArtifact(layers, findAttempt(detail, job), sha256);
     await saveArtifacts(app.files, wanted, read, request, signal);
   }
   return wanted;
@@ -113,10 +113,34 @@ async function writeLayers(
   const layers = await app.layers();
   let { force } = request;
   for (const attempt of newestAttempts(detail, request.job)) {
-    if (attempt.artifactLayer === null || isExpired(detail, attempt, app.now())) continue;
-    await layers.writeOut(attempt.artifactLayer, request.directory, { force }, signal);
-    force = true;
+    if (isExpired(detail, attempt, app.now())) continue;
+    for (const layer of layersOf(attempt)) {
+      await layers.writeOut(layer, request.directory, { force }, signal);
+      force = true;
+    }
   }
+}
+
+/** Where the files of an attempt are: those that other jobs get, and its reports. */
+export function layersOf({ artifactLayer, results }: AttemptRecord): string[] {
+  return [artifactLayer, results?.reportLayer ?? null].filter((layer) => layer !== null);
+}
+
+/** Throws NOT_FOUND. */
+export async function readArtifact(
+  reader: ArtifactReader,
+  attempt: AttemptRecord | undefined,
+  sha256: string,
+): Promise<ReadableStream<Uint8Array>> {
+  const layers = attempt === undefined ? [] : layersOf(attempt);
+  for (const layer of layers.slice(0, -1)) {
+    try {
+      return await reader.readArtifact(layer, sha256);
+    } catch (error) {
+      if (!(error instanceof CicdError) || error.code !== "NOT_FOUND") throw error;
+    }
+  }
+  return reader.readArtifact(layers.at(-1) ?? "", sha256);
 }
 
 /**

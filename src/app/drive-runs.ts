@@ -54,6 +54,7 @@ async function driveRun(app: App, store: Store, runId: string, options: DriveOpt
     maxParallelJobs: options.maxParallelJobs,
     logLimitBytes: options.logLimitBytes,
     secrets: storedSecrets(app),
+    readJunit: app.readJunit,
     times: { ...WORKER_TIMES, graceMs: options.graceMs },
     newToken: app.newId,
   });

@@ -7,6 +7,7 @@ import {
 } from "../run/records.ts";
 import type { RunDetail, RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
+import { layersOf } from "./artifacts.ts";
 import { isExpired } from "./expiry.ts";
 import { type RunSummaryJson, toRunSummaryJson } from "./shapes.ts";
 import type { CollectedGarbage, KeptArtifacts } from "./upkeep.ts";
@@ -57,7 +58,7 @@ export async function collectGarbage(
   if (!options.dryRun && old.length > 0) await store.deleteRuns(old.map((run) => run.id));
   return {
     runs: old.map((run) => toRunSummaryJson(run, now)),
-    expired: expired.filter(({ artifactLayer }) => removed.has(artifactLayer!)).length,
+    expired: expired.filter((attempt) => layersOf(attempt).some((layer) => removed.has(layer))).length,
     files,
   };
 }
@@ -87,10 +88,11 @@ async function findKeptArtifacts(
     artifacts.trees.add(run.source.tree);
     const live = new Set<string>();
     for (const attempt of attempts) {
-      if (attempt.artifactLayer === null) continue;
+      const layers = layersOf(attempt);
+      if (layers.length === 0) continue;
       if (isExpired(detail, attempt, now)) expired.push(attempt);
       else {
-        artifacts.layers.add(attempt.artifactLayer);
+        for (const layer of layers) artifacts.layers.add(layer);
         live.add(`${attempt.jobId} ${attempt.number}`);
       }
     }

@@ -3,7 +3,7 @@ import { pause } from "../run/persist.ts";
 import type { Registry, WorkerRecord } from "../run/registry.ts";
 import type { Store } from "../run/store.ts";
 import { WORKER_TIMES, Worker } from "../run/worker.ts";
-import type { LayerStore } from "../run/workspace.ts";
+import type { ArtifactReader, LayerStore } from "../run/workspace.ts";
 import type { App, ExecutorKind } from "./app.ts";
 import { isAttemptLive } from "./live-attempt.ts";
 import type { QueueObserver } from "./queue-event.ts";
@@ -33,7 +33,7 @@ export interface QueueWorkOptions {
 interface Parts {
   store: Store;
   registry: Registry;
-  layers: LayerStore;
+  layers: LayerStore & ArtifactReader;
   executor: Executor;
 }
 
@@ -103,6 +103,7 @@ function openWorker(
     maxParallelJobs: options.slots,
     logLimitBytes: options.logLimitBytes,
     secrets: storedSecrets(app),
+    readJunit: app.readJunit,
     times: { ...WORKER_TIMES, graceMs: options.graceMs },
     newToken: app.newId,
     observe,

@@ -91,5 +91,6 @@ export function newAttempt(
     logBytes: 0,
     logSha256: null,
     artifactLayer: null,
+    results: null,
   };
 }

@@ -1,4 +1,5 @@
 import type { Plan } from "../plan/plan.ts";
+import type { TestCounts, TestFailure } from "./test-results.ts";
 
 /** Times in this room are milliseconds since 1970 UTC, by the database's clock. */
 export type EpochMs = number;
@@ -134,11 +135,11 @@ export interface JobRecord {
   createdAt: EpochMs;
   /** When it entered the queue. */
   queuedAt: EpochMs | null;
-  /** Of the newest attempt. */
   /** It is not claimed before; null: at once. */
   notBefore: EpochMs | null;
   /** Of the jobs with the same one, over all runs, one is at work at a time: `resourceKey` of its repository and group. */
   resourceKey: string | null;
+  /** Of the newest attempt. */
   startedAt: EpochMs | null;
   finishedAt: EpochMs | null;
 }
@@ -173,6 +174,20 @@ export interface AttemptRecord {
   logSha256: string | null;
   /** Name of the artifact layer, where there is one. */
   artifactLayer: string | null;
+  /** Null: nothing of the kind, or it has not ended. */
+  results: AttemptResults | null;
+}
+
+/** What an attempt brought besides its outcome and artifacts. */
+export interface AttemptResults {
+  /** The figure that the job's pattern found in its log. */
+  coverage: number | null;
+  /** Of its JUnit files; null: it has none that could be read. */
+  tests: TestCounts | null;
+  /** Of its dotenv files: variables of the jobs that get its artifacts. */
+  dotenv: Record<string, string> | null;
+  /** Name of the layer of its report files, which no other job gets. */
+  reportLayer: string | null;
 }
 
 export interface ArtifactRecord {
@@ -193,6 +208,9 @@ export interface Outcome {
   logSha256: string | null;
   artifactLayer: string | null;
   artifacts: ArtifactRecord[];
+  results?: AttemptResults | null;
+  /** In the order of the reports. */
+  testFailures?: TestFailure[];
 }
 
 /** `id` rises within a store. `job` and `attempt` are set for job events. */

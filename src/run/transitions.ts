@@ -267,10 +267,11 @@ function closeAttempt(draft: Draft, job: JobRecord, attempt: AttemptRecord, outc
     logBytes: outcome.logBytes,
     logSha256: outcome.logSha256,
     artifactLayer: outcome.artifactLayer,
+    results: outcome.results ?? null,
   });
-  draft.addArtifacts(
-    outcome.artifacts.map((artifact) => ({ ...artifact, jobId: job.id, attempt: attempt.number })),
-  );
+  const of = { jobId: job.id, attempt: attempt.number };
+  draft.addArtifacts(outcome.artifacts.map((artifact) => ({ ...artifact, ...of })));
+  draft.addTestFailures((outcome.testFailures ?? []).map((failure) => ({ ...failure, ...of })));
 }
 
 /** The job and its attempt, if the lease's attempt is the newest one, unfinished, and the token is right. */

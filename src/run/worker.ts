@@ -10,7 +10,6 @@ import type { SecretSource } from "./secret-source.ts";
 import type { ClaimScope, Store } from "./store.ts";
 import { Wakeable } from "./wakeable.ts";
 import type { WatchedAttempt, WorkerEvent } from "./worker-event.ts";
-import type { LayerStore } from "./workspace.ts";
 
 /** STATES.md, "Numbers". All in milliseconds. */
 export interface WorkerTimes {
@@ -32,7 +31,7 @@ export const WORKER_TIMES: WorkerTimes = {
 
 export interface WorkerOptions {
   store: Store;
-  layers: LayerStore;
+  layers: AttemptContext["layers"];
   executor: Executor;
   /** Names the process: attempts of the same name are adopted. */
   name: string;
@@ -41,6 +40,7 @@ export interface WorkerOptions {
   maxParallelJobs: number;
   logLimitBytes: number;
   secrets: SecretSource;
+  readJunit: AttemptContext["readJunit"];
   times: WorkerTimes;
   /** A lease token that nobody can guess. */
   newToken: () => string;
@@ -96,12 +96,13 @@ export class Worker implements AsyncDisposable {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const { store, layers, executor, instance, logLimitBytes, secrets, times } = options;
+    const { store, layers, executor, instance, logLimitBytes, secrets, readJunit, times } = options;
     this.#observe = options.observe ?? (() => {});
     this.#persist = this.#isOfQueue ? persistently(this.#observe, LONGEST_ATTEMPT_PAUSE_MS) : once;
     const { graceMs, leaseMs } = times;
     const persist = this.#persist;
-    this.#context = { store, layers, executor, instance, logLimitBytes, secrets, graceMs, leaseMs, persist };
+    const parts = { store, layers, executor, secrets, readJunit, persist };
+    this.#context = { ...parts, instance, logLimitBytes, graceMs, leaseMs };
   }
 
   /** Fulfilled when attempts of an earlier process have been taken up, or `run` is over. */

@@ -33,7 +33,12 @@ export const ATTEMPT_COLUMNS = `
   attempts.started_at AS "startedAt", attempts.finished_at AS "finishedAt", attempts.outcome,
   attempts.exit_code AS "exitCode", attempts.failure_reason AS "failureReason", attempts.message,
   attempts.log_bytes AS "logBytes", attempts.log_sha256 AS "logSha256",
-  attempts.artifact_layer AS "artifactLayer"`;
+  attempts.artifact_layer AS "artifactLayer", attempts.results`;
+
+export const TEST_FAILURE_COLUMNS = `
+  jobs.run_id AS "runId", jobs.position AS job, test_failures.suite, test_failures.class_name AS "className",
+  test_failures.name, test_failures.file, test_failures.line, test_failures.kind, test_failures.message,
+  test_failures.detail`;
 
 export const ARTIFACT_COLUMNS = `
   artifacts.path, artifacts.size_bytes AS "sizeBytes", artifacts.sha256, attempts.job_id AS "jobId",

@@ -4,6 +4,7 @@ import type { CollectedGarbage, KeptArtifacts } from "../../src/app/upkeep.ts";
 import { localFiles } from "../../src/config/local-files.ts";
 import { CicdError } from "../../src/errors/cicd-error.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { readJunit } from "../../src/reports/junit.ts";
 import type { Lease, Outcome } from "../../src/run/records.ts";
 import type { RunDetail, Store } from "../../src/run/store.ts";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
@@ -61,11 +62,12 @@ export class AppFixture {
         throw new Error("no caches here");
       },
       readArtifact: () => Promise.reject(new CicdError("NOT_FOUND", "no blobs here")),
-      readLayer: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
+      readLayers: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
       writeOut: () => Promise.reject(new CicdError("NOT_FOUND", "no layers here")),
     }),
     executor: () => Promise.reject(new Error("no executor here")),
     files: localFiles,
+    readJunit,
     upkeep: {
       askGit: () => Promise.reject(new Error("not asked here")),
       askDocker: () => Promise.reject(new Error("not asked here")),

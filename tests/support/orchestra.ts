@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { FakeEngine, type FakeProgram } from "../../src/executor/fake/fake-engine.ts";
 import { FakeExecutor } from "../../src/executor/fake/fake-executor.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { readJunit } from "../../src/reports/junit.ts";
 import type { Executor } from "../../src/run/executor.ts";
 import { NO_SECRETS } from "../../src/run/secret-source.ts";
 import type { RunDetail, Store } from "../../src/run/store.ts";
 import { WORKER_TIMES, Worker, type WorkerOptions, type WorkerTimes } from "../../src/run/worker.ts";
-import type { LayerStore } from "../../src/run/workspace.ts";
+import type { ArtifactReader, LayerStore } from "../../src/run/workspace.ts";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { createLayerStore } from "../../src/workspace/layers.ts";
 import { openStateDirectory, snapshotPathOf } from "../../src/workspace/state-directory.ts";
@@ -20,11 +21,16 @@ const INSTANCE = "testinstance";
 export class Orchestra implements AsyncDisposable {
   readonly store: Store;
   readonly engine: FakeEngine;
-  readonly #layers: LayerStore;
+  readonly #layers: LayerStore & ArtifactReader;
   readonly #directory: string;
   #tokens = 0;
 
-  private constructor(store: Store, engine: FakeEngine, layers: LayerStore, directory: string) {
+  private constructor(
+    store: Store,
+    engine: FakeEngine,
+    layers: LayerStore & ArtifactReader,
+    directory: string,
+  ) {
     this.store = store;
     this.engine = engine;
     this.#layers = layers;
@@ -58,6 +64,7 @@ export class Orchestra implements AsyncDisposable {
       maxParallelJobs: 8,
       logLimitBytes: 1_000_000,
       secrets: NO_SECRETS,
+      readJunit,
       newToken: () => {
         this.#tokens += 1;
         return `token-${this.#tokens}`;

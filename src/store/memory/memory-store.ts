@@ -22,6 +22,7 @@ import type {
   LogChunk,
   LogSlice,
   NewRun,
+  RecordedTestFailure,
   RunDetail,
   RunFilter,
   RunLine,
@@ -40,6 +41,7 @@ interface StoredRun {
   /** Every attempt by job id, in order of their numbers. */
   attempts: Map<string, AttemptRecord[]>;
   artifacts: StoredArtifact[];
+  testFailures: RunChanges["testFailures"];
   events: RunEvent[];
   phases: RecordedPhases[];
 }
@@ -85,7 +87,14 @@ export class MemoryStore implements Store {
     const before = this.#find({ repoKey: run.source.repo.key, pipeline: run.pipeline });
     const jobs = newJobs(run, planPriorities(run.plan, durationsOf(before)), now);
     const state = new RunState(run, jobs, new Map());
-    const stored: StoredRun = { state, attempts: new Map(), artifacts: [], events: [], phases: [] };
+    const stored: StoredRun = {
+      state,
+      attempts: new Map(),
+      artifacts: [],
+      testFailures: [],
+      events: [],
+      phases: [],
+    };
     this.#runs.set(run.id, stored);
     this.#write(stored, settleNewRun(state, now));
     return state.run;
@@ -152,6 +161,17 @@ export class MemoryStore implements Store {
     return result;
   }
 
+  async readTestFailures(runIds: readonly string[]): Promise<RecordedTestFailure[]> {
+    return [...runIds].sort().flatMap((runId) => {
+      const { state, testFailures = [] } = this.#runs.get(runId) ?? {};
+      return (state?.jobs ?? []).flatMap((job) =>
+        testFailures
+          .filter(({ jobId, attempt }) => jobId === job.id && attempt === job.attempt)
+          .map(({ jobId: _, attempt: __, ...failure }) => ({ ...failure, runId, job: job.index })),
+      );
+    });
+  }
+
   async readEvents(runId: string, afterId: number, limit: number): Promise<RunEvent[]> {
     const events = this.#runs.get(runId)?.events ?? [];
     return events.filter((event) => event.id > afterId).slice(0, limit);
@@ -190,8 +210,9 @@ export class MemoryStore implements Store {
     const trees = new Set<string>();
     for (const stored of this.#runs.values()) {
       trees.add(stored.state.run.source.tree);
-      for (const { artifactLayer } of [...stored.attempts.values()].flat()) {
+      for (const { artifactLayer, results } of [...stored.attempts.values()].flat()) {
         if (artifactLayer !== null) layers.add(artifactLayer);
+        if (results?.reportLayer != null) layers.add(results.reportLayer);
       }
       for (const artifact of stored.artifacts) blobs.add(artifact.sha256);
     }
@@ -312,6 +333,7 @@ export class MemoryStore implements Store {
     for (const attempt of changes.attempts) replace(stored, attempt);
     stored.state.apply(changes);
     stored.artifacts.push(...changes.artifacts);
+    stored.testFailures.push(...changes.testFailures);
     this.#append(stored, changes.events);
     this.#notify();
   }

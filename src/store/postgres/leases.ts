@@ -1,5 +1,6 @@
 import type { AttemptRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { LeaseState } from "../../run/store.ts";
+import { type AttemptRow, attemptRecord } from "../attempt-row.ts";
 import { ATTEMPT_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
 import { StaleRows } from "../stale-rows.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
@@ -55,11 +56,12 @@ export function findExpiredLeases(db: Session, mode: RunRecord["mode"]): Promise
   );
 }
 
-export function findAttemptsOf(db: Session, worker: string): Promise<AttemptRecord[]> {
-  return db.all<AttemptRecord>(
+export async function findAttemptsOf(db: Session, worker: string): Promise<AttemptRecord[]> {
+  const rows = await db.all<AttemptRow>(
     `SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE outcome IS NULL AND worker = $1 ORDER BY id`,
     worker,
   );
+  return rows.map(attemptRecord);
 }
 
 export function expireLeasesOf(db: Session, worker: string): Promise<number> {

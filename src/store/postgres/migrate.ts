@@ -8,6 +8,8 @@ import identity from "./migrations/0006_identity.sql" with { type: "text" };
 import phases from "./migrations/0007_phases.sql" with { type: "text" };
 import priority from "./migrations/0008_priority.sql" with { type: "text" };
 import delaysAndGroups from "./migrations/0009_delays_and_groups.sql" with { type: "text" };
+import results from "./migrations/0011_results.sql" with { type: "text" };
+import secrets from "./migrations/0012_secrets.sql" with { type: "text" };
 import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
@@ -20,9 +22,11 @@ const MIGRATIONS: readonly string[] = [
   identity,
   phases,
   priority,
+  delaysAndGroups,
+  results,
+  secrets,
 ];
 
-  delaysAndGroups,
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**
@@ -79,7 +83,7 @@ async function refuseForeignTables(session: Session, location: string): Promise<
     `SELECT relname AS name FROM pg_class
      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'm', 'p')
        AND relname IN ('repositories', 'pipelines', 'plans', 'runs', 'jobs', 'attempts', 'artifacts', 'log_chunks',
-         'events', 'tokens', 'workers', 'served_repositories', 'schedules', 'deliveries', 'database_identity')
+         'events', 'test_failures', 'tokens', 'workers', 'served_repositories', 'schedules', 'deliveries', 'database_identity', 'secrets')
      LIMIT 1`,
   );
   if (foreign === undefined) return;

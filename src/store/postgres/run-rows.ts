@@ -1,6 +1,7 @@
 import type { Plan } from "../../plan/plan.ts";
 import type { AttemptRecord, JobRecord, NewRunEvent, RunRecord } from "../../run/records.ts";
 import type { RunChanges, RunState } from "../../run/run-state.ts";
+import { type AttemptRow, attemptRecord, packResults } from "../attempt-row.ts";
 import { tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS } from "../columns.ts";
 import { type Session, withoutNul } from "./postgres-connection.ts";
@@ -11,13 +12,13 @@ export function readJobs(db: Session, runId: string): Promise<JobRecord[]> {
 }
 
 export async function readNewestAttempts(db: Session, runId: string): Promise<Map<string, AttemptRecord>> {
-  const rows = await db.all<AttemptRecord>(
+  const rows = await db.all<AttemptRow>(
     `SELECT ${ATTEMPT_COLUMNS}
      FROM jobs JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
      WHERE jobs.run_id = $1`,
     runId,
   );
-  return new Map(rows.map((attempt) => [attempt.jobId, attempt]));
+  return new Map(rows.map((row) => [row.jobId, attemptRecord(row)]));
 }
 
 /** Writes what a command changed. Each write is guarded by what the command was decided on (`before`). */
@@ -27,6 +28,7 @@ export async function writeChanges(db: Session, before: RunState, changes: RunCh
     updateJobs(db, before, changes.jobs),
     ...changes.attempts.map((attempt) => updateAttempt(db, before.attempts.get(attempt.jobId)!, attempt)),
     insertArtifacts(db, changes.artifacts),
+    insertTestFailures(db, changes.testFailures),
     insertEvents(db, changes.events),
   ]);
 }
@@ -75,6 +77,19 @@ async function insertArtifacts(db: Session, artifacts: RunChanges["artifacts"]):
   );
 }
 
+async function insertTestFailures(db: Session, failures: RunChanges["testFailures"]): Promise<void> {
+  if (failures.length === 0) return;
+  await db.runGuarded(
+    failures.length,
+    `INSERT INTO test_failures (attempt_id, position, suite, class_name, name, file, line, kind, message, detail)
+     SELECT attempts.id, failure.position, suite, "className", name, file, line, kind, failure.message, detail
+     FROM json_to_recordset($1::text::json) AS failure ("jobId" text, attempt integer, position integer, suite text,
+       "className" text, name text, file text, line integer, kind text, message text, detail text)
+     JOIN attempts ON attempts.job_id = failure."jobId" AND attempts.number = failure.attempt`,
+    toJson(failures.map((failure, position) => ({ ...failure, position }))),
+  );
+}
+
 function updateRun(db: Session, run: RunRecord): Promise<void> {
   return db.runGuarded(
     1,
@@ -108,11 +123,13 @@ function updateAttempt(db: Session, before: AttemptRecord, attempt: AttemptRecor
   return db.runGuarded(
     1,
     `UPDATE attempts SET container_name = $5, started_at = $6, finished_at = $7, outcome = $8, exit_code = $9,
-       failure_reason = $10, message = $11, log_bytes = $12, log_sha256 = $13, artifact_layer = $14
+       failure_reason = $10, message = $11, log_bytes = $12, log_sha256 = $13, artifact_layer = $14,
+       results = $15
      WHERE job_id = $1 AND number = $2 AND lease_token = $3 AND lease_until = $4 AND outcome IS NULL`,
     ...[attempt.jobId, attempt.number, attempt.leaseToken, before.leaseUntil],
     ...[attempt.containerName, attempt.startedAt, attempt.finishedAt, attempt.outcome, attempt.exitCode],
     ...[attempt.failureReason, attempt.message, attempt.logBytes, attempt.logSha256, attempt.artifactLayer],
+    packResults(attempt),
   );
 }
 

@@ -2,6 +2,7 @@ import { newAttempt } from "../../run/new-rows.ts";
 import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
 import type { ClaimScope, LeaseState } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
+import { type AttemptRow, attemptRecord } from "../attempt-row.ts";
 import {
   type Claim,
   type Claimed,
@@ -104,10 +105,8 @@ export function findExpiredLeases(db: SqliteConnection, mode: RunRecord["mode"])
 }
 
 export function findAttemptsOf(db: SqliteConnection, worker: string): AttemptRecord[] {
-  return db.all<AttemptRecord>(
-    `SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE outcome IS NULL AND worker = ?1 ORDER BY id`,
-    worker,
-  );
+  const sql = `SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE outcome IS NULL AND worker = ?1 ORDER BY id`;
+  return db.all<AttemptRow>(sql, worker).map(attemptRecord);
 }
 
 export function expireLeasesOf(db: SqliteConnection, worker: string): void {

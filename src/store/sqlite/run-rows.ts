@@ -1,5 +1,6 @@
 import type { AttemptRecord, JobRecord, NewRunEvent, RunRecord } from "../../run/records.ts";
 import type { RunChanges, RunState } from "../../run/run-state.ts";
+import { type AttemptRow, attemptRecord, packResults } from "../attempt-row.ts";
 import { tagsText } from "../claimable.ts";
 import { ATTEMPT_COLUMNS, JOB_COLUMNS } from "../columns.ts";
 import type { SqliteConnection } from "./sqlite-connection.ts";
@@ -18,13 +19,13 @@ export function readJobs(db: SqliteConnection, runId: string): JobRecord[] {
 }
 
 export function readNewestAttempts(db: SqliteConnection, runId: string): Map<string, AttemptRecord> {
-  const rows = db.all<AttemptRecord>(
+  const rows = db.all<AttemptRow>(
     `SELECT ${ATTEMPT_COLUMNS}
      FROM jobs JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt
      WHERE jobs.run_id = ?1`,
     runId,
   );
-  return new Map(rows.map((attempt) => [attempt.jobId, attempt]));
+  return new Map(rows.map((row) => [row.jobId, attemptRecord(row)]));
 }
 
 /** Writes what a command changed. Each write is guarded by what the command was decided on (`before`). */
@@ -41,6 +42,7 @@ export function writeChanges(db: SqliteConnection, before: RunState, changes: Ru
       ...[jobId, attempt, path, sizeBytes, sha256],
     );
   }
+  insertTestFailures(db, changes.testFailures);
   insertEvents(db, changes.events);
 }
 
@@ -53,9 +55,9 @@ export function insertJob(db: SqliteConnection, job: JobRecord, tags: readonly s
     ...[job.id, job.runId, job.name, job.index, job.state, Number(job.allowed), job.failureReason],
     ...[job.exitCode, job.attempt, job.retriesUsed, Number(job.cancelRequested)],
     ...[job.createdAt, job.queuedAt, job.startedAt, job.finishedAt, tagsText(tags), job.priority],
+    ...[job.notBefore, job.resourceKey],
   );
 }
-    ...[job.notBefore, job.resourceKey],
 
 export function insertEvents(db: SqliteConnection, events: NewRunEvent[]): void {
   for (const { runId, at, type, job, attempt, data } of events) {
@@ -92,10 +94,23 @@ function updateJob(db: SqliteConnection, before: JobRecord, job: JobRecord): voi
 function updateAttempt(db: SqliteConnection, before: AttemptRecord, attempt: AttemptRecord): void {
   db.runGuarded(
     `UPDATE attempts SET container_name = ?5, started_at = ?6, finished_at = ?7, outcome = ?8, exit_code = ?9,
-       failure_reason = ?10, message = ?11, log_bytes = ?12, log_sha256 = ?13, artifact_layer = ?14
+       failure_reason = ?10, message = ?11, log_bytes = ?12, log_sha256 = ?13, artifact_layer = ?14,
+       results = ?15
      WHERE job_id = ?1 AND number = ?2 AND lease_token = ?3 AND lease_until = ?4 AND outcome IS NULL`,
     ...[attempt.jobId, attempt.number, attempt.leaseToken, before.leaseUntil],
     ...[attempt.containerName, attempt.startedAt, attempt.finishedAt, attempt.outcome, attempt.exitCode],
     ...[attempt.failureReason, attempt.message, attempt.logBytes, attempt.logSha256, attempt.artifactLayer],
+    packResults(attempt),
   );
+}
+
+function insertTestFailures(db: SqliteConnection, failures: RunChanges["testFailures"]): void {
+  for (const [position, failure] of failures.entries()) {
+    const { jobId, attempt, suite, className, name, file, line, kind, message, detail } = failure;
+    db.runGuarded(
+      `INSERT INTO test_failures (attempt_id, position, suite, class_name, name, file, line, kind, message, detail)
+       SELECT id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM attempts WHERE job_id = ?1 AND number = ?2`,
+      ...[jobId, attempt, position, suite, className, name, file, line, kind, message, detail],
+    );
+  }
 }
