@@ -55,11 +55,15 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_CACHE: "More caches of a job, files of a key or fallback keys than there may be.",
   CONFIG_PARALLEL: "More jobs than one may be multiplied to, or two of them with the same name.",
   CONFIG_NEED_MATRIX: "A need on values that no job of the matrix has.",
+  CONFIG_START_IN: "A delayed job that does not say how long, or a start_in of another one, or of over a week.",
   CONFIG_ONLY_EXCEPT:
     "The keys only and except where rules are to be written, or in a form that cannot be decided here.",
+  CONFIG_SERVICE_ALIAS: "Two services of a job answer to the same name.",
+  CONFIG_HOOK_LATE: "Commands before the files are fetched, which here run when the files are there already.",
   GITLAB_LEFTOVER: "A key that GitLab knows and that changes nothing here.",
   GITLAB_DUPLICATE_KEY: "A key that stands twice in a .gitlab-ci.yml; the last one counts, as in GitLab.",
   PLAN_UNDEFINED_VARIABLE: "An image name refers to a variable that nothing defines.",
+  PLAN_PRIVILEGED_SERVICE: "A service that needs more rights than containers are given here.",
   PLAN_CHANGES_UNKNOWN: "What changed is not known, so that every rule on changes holds.",
   CONFIG_UNKNOWN_OVERRIDE: "An override whose path does not exist in the file or the language.",
 } as const;

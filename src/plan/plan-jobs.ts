@@ -5,6 +5,8 @@ import { type ByOrigin, neededBy } from "./needs.ts";
 import type { PlannedJob } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
 import { plannedImages } from "./planned-images.ts";
+import { groupsThatWaitForThemselves, plannedGroup } from "./resource-group.ts";
+import type { PlanProblem } from "./select-jobs.ts";
 
 interface Included {
   included: readonly Candidate[];
@@ -15,12 +17,16 @@ interface Included {
   /** Of the pipeline, with those of the workflow's rule. */
   variables: Variables;
   facts: Facts;
-  /** Names of `--job`. */
+  /** Names of `--job` and `--manual`. */
   named: readonly string[];
 }
 
 /** The jobs of a run in its order: by stage, then by the file. */
-export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNote[] } {
+export function planJobs(options: Included): {
+  jobs: PlannedJob[];
+  notes: PlanNote[];
+  problems: PlanProblem[];
+} {
   const { included, inRun, stages, variables, facts } = options;
   const stageIndex = new Map(stages.map((stage, index) => [stage, index]));
   const indexOf = ({ job }: Candidate) => stageIndex.get(job.stage)!;
@@ -31,6 +37,7 @@ export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNo
   const namesOfEarlier = earlier.map((list) => list.map(({ name }) => name));
   const named = new Set(options.named);
   const notes: PlanNote[] = [];
+  const problems: PlanProblem[] = [];
   const planned = ordered.map((candidate): PlannedJob => {
     const { job, name, when } = candidate;
     const needs = resolveNeeds(candidate, inRun, position);
@@ -53,7 +60,7 @@ export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNo
           ? namesOfEarlier[indexOf(candidate)]!
           : supplying(candidate, needs, earlier[indexOf(candidate)]!, position),
       when: when === "manual" && isNamed ? "on_success" : when,
-      startInMs: candidate.startInMs ?? null,
+      startInMs: when === "delayed" ? (candidate.startInMs ?? null) : null,
       allowFailure: candidate.allowFailure,
       artifacts: job.artifacts ?? null,
       caches: job.caches,
@@ -61,7 +68,7 @@ export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNo
       ...(job.secretsInferred === true ? { secretsInferred: true as const } : {}),
       environment: job.environment ?? null,
       coverage: job.coverage ?? null,
-      resourceGroup: job.resourceGroup ?? null,
+      resourceGroup: plannedGroup(candidate, { facts, variables }, problems),
       preGetSources: job.preGetSources,
       trigger: null,
       variables: candidate.variables,
@@ -72,7 +79,7 @@ export function planJobs(options: Included): { jobs: PlannedJob[]; notes: PlanNo
       interruptible: candidate.interruptible,
     };
   });
-  return { jobs: planned, notes };
+  return { jobs: planned, notes, problems: [...problems, ...groupsThatWaitForThemselves(planned)] };
 }
 
 /** What it waits for and whether that hands it artifacts. Jobs that were not picked are no needs. Null: by stages. */

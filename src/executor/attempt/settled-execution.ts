@@ -1,9 +1,9 @@
 import type { Execution, ExecutionResult } from "../../run/executor.ts";
 
-/** An attempt that ended before anything ran, with nothing left behind. */
-export function settledExecution(result: ExecutionResult): Execution {
+/** An attempt that ended before its script ran, with nothing left behind. `lines`: what its log shows of that. */
+export function settledExecution(result: ExecutionResult, lines: readonly string[] = []): Execution {
   return {
-    logs: nothing(),
+    logs: bytesOf(lines),
     result: Promise.resolve(result),
     collect: async ({ paths }) => ({ unmatched: paths }),
     kill: () => {},
@@ -11,4 +11,6 @@ export function settledExecution(result: ExecutionResult): Execution {
   };
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}
+async function* bytesOf(lines: readonly string[]): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const line of lines) yield new TextEncoder().encode(line);
+}

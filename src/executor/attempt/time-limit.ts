@@ -33,6 +33,6 @@ export function lateResult(): ExecutionResult {
   return failedResult(
     "job_timeout",
     null,
-    "The job's timeout was over before its script could start: getting the image or the workspace ready took too long.",
+    "The job's timeout was over before its script could start: getting its image, its services or its workspace ready took too long.",
   );
 }

@@ -55,8 +55,8 @@ export function planLaunch(spec: AttemptSpec): Launch {
 }
 
 function planPrograms(spec: AttemptSpec): Launch {
-  const { beforeScript, script, afterScript } = spec.job;
-  const main = buildProgram([...beforeScript, ...script]);
+  const { preGetSources, beforeScript, script, afterScript } = spec.job;
+  const main = buildProgram([...preGetSources, ...beforeScript, ...script]);
   const after = afterScript.length === 0 ? "" : buildProgram(afterScript);
   if (Buffer.byteLength(main) + Buffer.byteLength(after) + sizeOf(spec.environment) <= MAX_INLINE_BYTES) {
     return { arguments: loaderArguments(main, after), files: [] };
@@ -94,24 +94,29 @@ export function containerOptions(
     ],
     WorkingDir: WORKSPACE,
     Labels: attemptLabels(spec.labels),
+    ...(spec.job.image?.user && { User: spec.job.image.user }),
     Healthcheck: { Test: ["NONE"] },
     HostConfig: {
       Init: true,
-      AutoRemove: false,
-      Privileged: false,
-      CapDrop: ["ALL"],
-      CapAdd: CAPABILITIES,
-      SecurityOpt: ["no-new-privileges"],
-      PidsLimit: place.limits.pids ?? 4_096,
-      ...(place.limits.memoryBytes && {
-        Memory: place.limits.memoryBytes,
-        MemorySwap: place.limits.memoryBytes,
-      }),
-      ...(place.limits.cpus && { NanoCpus: Math.round(place.limits.cpus * 1e9) }),
+      ...confinement(place.limits),
       NetworkMode: place.networkMode,
       Mounts: [{ Type: "volume", Source: place.volume, Target: WORKSPACE, VolumeOptions: noCopy }],
       LogConfig: logConfig(spec.logLimitBytes),
     },
+  };
+}
+
+/** What holds of every container of an attempt. */
+export function confinement(limits: ResourceLimits): Dockerode.HostConfig {
+  return {
+    AutoRemove: false,
+    Privileged: false,
+    CapDrop: ["ALL"],
+    CapAdd: CAPABILITIES,
+    SecurityOpt: ["no-new-privileges"],
+    PidsLimit: limits.pids ?? 4_096,
+    ...(limits.memoryBytes && { Memory: limits.memoryBytes, MemorySwap: limits.memoryBytes }),
+    ...(limits.cpus && { NanoCpus: Math.round(limits.cpus * 1e9) }),
   };
 }
 

@@ -6,6 +6,7 @@ import { ask, statusOf } from "./engine-error.ts";
 import type { ImageFacts, JobImages } from "./images.ts";
 import type { JobNetworks } from "./network.ts";
 import type { SandboxPool, SandboxStay } from "./sandbox/pool.ts";
+import { makeServiceNetwork } from "./services/service-network.ts";
 import { makeWorkspace, type PreparedWorkspace, type WorkspaceMode } from "./workspace-volumes.ts";
 
 /** An engine and what is remembered of it. */
@@ -17,7 +18,7 @@ export interface EngineParts {
   sandboxes: SandboxPool | undefined;
 }
 
-/** What a container is made with. */
+/** What a container is made with. `network`: of an attempt with services, one of its own. */
 export interface Place {
   facts: ImageFacts;
   network: string;
@@ -38,15 +39,18 @@ export async function preparePlace(
   signal: AbortSignal,
 ): Promise<Place> {
   spec.onPhase("pull");
-  const [facts, network, mode] = await Promise.all([
-    images.ensure(spec.job.image!, spec.onProgress, signal),
-    networks.ensure(spec.labels),
+  const { image, services } = spec.job;
+  const [facts, shared, mode] = await Promise.all([
+    images.ensure(image!, spec.onProgress, signal),
+    services.length === 0 ? networks.ensure(spec.labels) : undefined,
     workspaceMode,
+    ...services.map((service) => images.ensure(service, spec.onProgress, signal)),
   ]);
   signal.throwIfAborted();
   spec.onPhase("workspace");
+  const network = shared ?? (await makeServiceNetwork(engine, spec));
   const wish = { run: spec.labels.run, network, image: facts.id, toCome: spec.toCome };
-  const entering = mayShare ? sandboxes?.enter(wish) : undefined;
+  const entering = mayShare && services.length === 0 ? sandboxes?.enter(wish) : undefined;
   try {
     const workspace = await makeWorkspace(engine, mode, spec);
     signal.throwIfAborted();
@@ -65,16 +69,16 @@ export async function createContainer(
   { network, sandbox, workspace }: Place,
   limits: ResourceLimits,
 ): Promise<{ id: string } | "exists" | "stale"> {
-  const image = spec.job.image!.name;
+  const image = spec.job.image!;
   spec.onPhase("start");
   try {
     const body = containerOptions(spec, launch, {
-      image,
+      image: image.name,
       networkMode: sandbox?.networkMode ?? network,
       volume: workspace.volume,
       limits,
     });
-    return { id: await postContainer(engine, spec.name, body) };
+    return { id: await postContainer(engine, spec.name, body, image.platform) };
   } catch (error) {
     const status = statusOf(error);
     if (status === 409) return "exists";
@@ -90,11 +94,12 @@ export async function postContainer(
   engine: Engine,
   name: string,
   body: Dockerode.ContainerCreateOptions,
+  platform?: string,
 ): Promise<string> {
   const created = await callEngine(engine, {
     path: "/containers/create?",
     method: "POST",
-    options: { _query: { name }, _body: body },
+    options: { _query: { name, ...(platform !== undefined && { platform }) }, _body: body },
     statusCodes: { 200: true, 201: true },
   });
   return (created as { Id: string }).Id;

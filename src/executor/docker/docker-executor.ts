@@ -21,6 +21,8 @@ import type { DockerLogin } from "./registry-credentials.ts";
 import { removeAttempt } from "./removal.ts";
 import { type SandboxEnd, SandboxPool } from "./sandbox/pool.ts";
 import { isOfSandbox } from "./sandbox/sandbox.ts";
+import { serviceEnvironment } from "./services/service-environment.ts";
+import { ServiceFailure } from "./services/service-failure.ts";
 import { searchPathOf } from "./shell-search.ts";
 import { sweepInstance } from "./sweep.ts";
 import { findWorkspaceMode, forgetWorkspaceModes } from "./workspace-mode.ts";
@@ -35,6 +37,8 @@ export interface DockerExecutorOptions {
   /** An existing directory of this host for what is remembered between processes. */
   stateDir: string;
   limits?: ResourceLimits;
+  /** How long a service may take to become ready. Default: two minutes. */
+  serviceLimitMs?: number;
   /** Instead of finding out. */
   workspaceMode?: WorkspaceMode;
   /** The process for which sandboxes are kept ready between jobs; without it every job gets a network of its own. */
@@ -50,6 +54,7 @@ export interface SandboxOwner {
 }
 
 const CHECK_MS = 5_000;
+const SERVICE_LIMIT_MS = 120_000;
 
 /** Runs each attempt in a container of its own. Nothing is sent to the engine before the first call. */
 export function createDockerExecutor(options: DockerExecutorOptions): DockerExecutor {
@@ -104,8 +109,7 @@ export class DockerExecutor implements Executor {
   }
 
   async start(spec: AttemptSpec, signal: AbortSignal): Promise<Execution> {
-    const problem =
-      environmentProblem(spec.environment) ?? (spec.job.image ? undefined : "The job has no image.");
+    const problem = specProblem(spec);
     if (problem !== undefined) return settledExecution(failedResult("config_error", null, problem));
     using limit = new TimeLimit(spec.timeoutMs);
     const { engine } = await this.#open();
@@ -115,11 +119,14 @@ export class DockerExecutor implements Executor {
       // Whoever takes over after a detach finds what there is and goes on with it.
       if (signal.aborted && stopReason(signal) === "detach") return settledExecution(CANCELED);
       if (error instanceof ForeignContainerError) await removeWorkspace(engine, spec.name);
-      else await removeAttempt(engine, spec.name);
+      else await removeAttempt(engine, spec);
       if (signal.aborted) return settledExecution(CANCELED);
       if (limit.expired.aborted) return settledExecution(lateResult());
       if (error instanceof ImagePullError) {
         return settledExecution(failedResult("image_pull_failure", null, error.message));
+      }
+      if (error instanceof ServiceFailure) {
+        return settledExecution(failedResult("service_failed", null, error.message), error.lines);
       }
       if (/mount/i.test(String(error))) await this.#forgetMode();
       throw error instanceof CicdError ? error : engineError(error, "run the job", engine.host);
@@ -151,11 +158,14 @@ export class DockerExecutor implements Executor {
   /** `isAgain`: with a fresh look at image and network, and in a network of its own, after something had vanished. */
   async #createAndLaunch(spec: AttemptSpec, control: Control, isAgain = false): Promise<Execution> {
     const parts = await this.#open();
-    if (spec.isUnderWay || spec.job.image!.pullPolicy === "always") {
+    const hasServices = spec.job.services.length > 0;
+    if (spec.isUnderWay || hasServices || spec.job.image!.pullPolicy === "always") {
       const adopted = await this.#adopt(spec, control);
       if (adopted !== undefined) return adopted;
       if (spec.isUnderWay) return settledExecution(LEFTOVERS_GONE);
     }
+    // A former owner may have got as far as its services.
+    if (hasServices) await removeAttempt(parts.engine, spec);
     const signal = AbortSignal.any([control.stop, control.limit.expired]);
     const place = await preparePlace(parts, this.workspaceMode(), spec, !isAgain, signal);
     try {
@@ -169,7 +179,7 @@ export class DockerExecutor implements Executor {
     } catch (error) {
       place.sandbox?.leave("unknown");
       if (isAgain || place.sandbox?.networkMode === undefined || !isOfSandbox(error)) throw error;
-      await removeAttempt(parts.engine, spec.name);
+      await removeAttempt(parts.engine, spec);
     }
     if (!isAgain) return await this.#createAndLaunch(spec, control, true);
     throw new CicdError(
@@ -187,11 +197,13 @@ export class DockerExecutor implements Executor {
   ): Promise<Execution | "exists" | "stale"> {
     const { engine } = parts;
     const launch = planLaunch(spec);
+    if (spec.job.services.length > 0) await this.#startServices(parts, place, spec, signal);
     spec.onPhase("start");
     const created = await createContainer(parts, spec, launch, place, this.#options.limits ?? {});
     if (typeof created !== "object") return created;
     spec.onPhase("workspace");
-    await fillContainer(engine, created.id, place, launch, signal);
+    const user = spec.job.image?.user ?? place.facts.user;
+    await fillContainer(engine, created.id, { ...place, user }, launch, signal);
     spec.onPhase("start");
     await place.sandbox?.ready();
     signal.throwIfAborted();
@@ -200,6 +212,15 @@ export class DockerExecutor implements Executor {
       onOver: (end: SandboxEnd) => place.sandbox?.leave(end),
     };
     return await DockerExecution.launch(engine, container, spec, control.limit, control.stop);
+  }
+
+  async #startServices(parts: EngineParts, place: Place, spec: AttemptSpec, signal: AbortSignal) {
+    const { limits = {}, serviceLimitMs = SERVICE_LIMIT_MS } = this.#options;
+    spec.onPhase("services");
+    const { startServices } = await import("./services/start-services.ts");
+    const { facts, network } = place;
+    const there = { ...parts, network, limits, jobImage: facts.id, limitMs: serviceLimitMs };
+    await startServices(there, spec, signal);
   }
 
   /** Takes over the attempt's container. Undefined: none has started. Throws ForeignContainerError. */
@@ -247,6 +268,17 @@ export class DockerExecutor implements Executor {
     }
     return this.#parts;
   }
+}
+
+/** Why it cannot be carried out as it is written. */
+function specProblem(spec: AttemptSpec): string | undefined {
+  if (!spec.job.image) return "The job has no image.";
+  const services = spec.job.services.map((service) => serviceEnvironment(spec, service));
+  for (const environment of [spec.environment, ...services]) {
+    const problem = environmentProblem(environment);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 /** What may end an attempt: the caller's signal, and the time it has. */

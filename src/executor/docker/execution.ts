@@ -122,7 +122,7 @@ export class DockerExecution implements Execution {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#detached) return;
     this.kill();
-    this.#removal ??= removeAttempt(this.#engine, this.#spec.name).catch((error) => {
+    this.#removal ??= removeAttempt(this.#engine, this.#spec).catch((error) => {
       this.#removal = undefined;
       throw error;
     });

@@ -11,13 +11,13 @@ import { ask } from "./engine-error.ts";
 export async function fillContainer(
   engine: Engine,
   containerId: string,
-  { workspace, facts }: Place,
+  { workspace, user }: Pick<Place, "workspace"> & { user: string },
   launch: Launch,
   signal: AbortSignal,
 ): Promise<void> {
   const directory = WORKSPACE.slice(1);
   if (workspace.toCopy.length > 0) await copyLayers(engine, containerId, workspace.toCopy, signal);
-  const isRoot = /^(|0|root)(:|$)/.test(facts.user);
+  const isRoot = /^(|0|root)(:|$)/.test(user);
   const open = isRoot || workspace.toCopy.length > 0 ? [] : [{ name: `${directory}/`, mode: 0o777 }];
   const files = [...open, ...launch.files];
   if (files.length > 0) await putArchive(engine, containerId, makeArchive(files), signal);

@@ -24,7 +24,7 @@ export async function findOwnContainer(engine: Engine, spec: AttemptSpec) {
   const labels = readAttemptLabels(found.Config.Labels);
   if (labels === undefined || !sameAttempt(labels, spec.labels)) throw new ForeignContainerError(spec.name);
   if (found.State.Status !== "created") return found;
-  await removeAttempt(engine, spec.name);
+  await removeAttempt(engine, spec);
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type Dockerode from "dockerode";
 import type { Image } from "../../pipeline/pipeline.ts";
 import { orAbort } from "../attempt/or-abort.ts";
 import { callEngine, type Engine } from "./connection.ts";
@@ -13,10 +14,16 @@ export interface ImageFacts {
   user: string;
   /** `NAME=value`, as the image sets it. */
   env: string[];
+  /** TCP ports that it says it listens on. */
+  ports: number[];
+  hasHealthcheck: boolean;
 }
 
 /** The image cannot be had: a result of the job, not a fault of the machine. `message` is for people, with a hint. */
 export class ImagePullError extends Error {}
+
+/** An image, and of which platform; undefined: whichever the engine takes. */
+type Wanted = Pick<Image, "name" | "platform">;
 
 interface Pull {
   done: Promise<void>;
@@ -44,56 +51,69 @@ export class JobImages {
   async ensure(image: Image, onProgress: (line: string) => void, signal: AbortSignal): Promise<ImageFacts> {
     const name = withTag(image.name);
     if (image.pullPolicy !== "always") {
-      const found = await this.#inspect(name);
+      const found = await this.#inspect(image);
       if (found !== undefined) return found;
       if (image.pullPolicy === "never") {
         throw new ImagePullError(
-          `The image ${name} is not on this machine and its pull_policy is "never". Build or pull it, or use if-not-present.`,
+          `The image ${name}${ofPlatform(image)} is not on this machine and its pull_policy is "never". Build or pull it, or use if-not-present.`,
         );
       }
     }
-    await this.#pull(name, onProgress, signal);
-    this.forget(name);
-    const pulled = await this.#inspect(name);
-    if (pulled === undefined) throw new ImagePullError(`The image ${name} was pulled but is not there.`);
+    await this.#pull(image, onProgress, signal);
+    this.forget(image);
+    const pulled = await this.#inspect(image);
+    if (pulled === undefined)
+      throw new ImagePullError(`The image ${name}${ofPlatform(image)} was pulled but is not there.`);
     return pulled;
   }
 
   /** The image as it is on this machine; undefined: it is not. Throws DOCKER_UNREACHABLE, DOCKER_FAILED. */
   async find(name: string): Promise<ImageFacts | undefined> {
-    return await this.#inspect(withTag(name));
+    return await this.#inspect({ name });
   }
 
   /** After the engine said that an image is gone. */
-  forget(name: string): void {
-    this.#facts.delete(withTag(name));
+  forget(image: Wanted): void {
+    this.#facts.delete(keyOf(image));
   }
 
-  #inspect(name: string): Promise<ImageFacts | undefined> {
-    let facts = this.#facts.get(name);
+  #inspect(image: Wanted): Promise<ImageFacts | undefined> {
+    const key = keyOf(image);
+    let facts = this.#facts.get(key);
     if (facts === undefined) {
-      facts = this.#inspectNow(name);
-      this.#facts.set(name, facts);
-      const drop = () => this.#facts.delete(name);
+      facts = this.#inspectNow(image);
+      this.#facts.set(key, facts);
+      const drop = () => this.#facts.delete(key);
       facts.then((found) => found ?? drop(), drop);
     }
     return facts;
   }
 
-  async #inspectNow(name: string): Promise<ImageFacts | undefined> {
+  /** The engine keeps one image of a name; one of another platform is not the one that is wanted. */
+  async #inspectNow(wanted: Wanted): Promise<ImageFacts | undefined> {
+    const name = withTag(wanted.name);
     const answer = this.#engine.docker.getImage(name).inspect();
     const image = await askLeniently(this.#engine.host, `inspect the image ${name}`, answer, [404, 400]);
-    if (image === undefined) return undefined;
-    return { id: image.Id, user: image.Config?.User ?? "", env: image.Config?.Env ?? [] };
+    if (image === undefined || !isOfPlatform(image, wanted.platform)) return undefined;
+    const { User, Env, ExposedPorts = {}, Healthcheck } = image.Config ?? {};
+    const test = (Healthcheck as { Test?: string[] } | undefined)?.Test ?? [];
+    return {
+      id: image.Id,
+      user: User ?? "",
+      env: Env ?? [],
+      ports: tcpPorts(ExposedPorts ?? {}),
+      hasHealthcheck: test.length > 0 && test[0] !== "NONE",
+    };
   }
 
-  async #pull(name: string, onProgress: (line: string) => void, signal: AbortSignal): Promise<void> {
-    let pull = this.#pulls.get(name);
+  async #pull(image: Wanted, onProgress: (line: string) => void, signal: AbortSignal): Promise<void> {
+    const key = keyOf(image);
+    let pull = this.#pulls.get(key);
     if (pull === undefined) {
       pull = { done: Promise.resolve(), listeners: new Set(), stop: new AbortController() };
-      pull.done = this.#pullNow(name, pull).finally(() => this.#pulls.delete(name));
+      pull.done = this.#pullNow(image, pull).finally(() => this.#pulls.delete(key));
       pull.done.catch(() => {});
-      this.#pulls.set(name, pull);
+      this.#pulls.set(key, pull);
     }
     pull.listeners.add(onProgress);
     try {
@@ -102,12 +122,13 @@ export class JobImages {
       pull.listeners.delete(onProgress);
       if (pull.listeners.size === 0) {
         pull.stop.abort();
-        if (this.#pulls.get(name) === pull) this.#pulls.delete(name);
+        if (this.#pulls.get(key) === pull) this.#pulls.delete(key);
       }
     }
   }
 
-  async #pullNow(name: string, pull: Pull): Promise<void> {
+  async #pullNow(image: Wanted, pull: Pull): Promise<void> {
+    const name = withTag(image.name);
     const tell = (line: string) => {
       for (const listener of pull.listeners) listener(line);
     };
@@ -115,7 +136,7 @@ export class JobImages {
     tell(`Pulling ${name}`);
     const progress = new PullProgress(name, performance.now());
     try {
-      const stream = await this.#request(name, tell, pull.stop.signal);
+      const stream = await this.#request(image, tell, pull.stop.signal);
       pull.stop.signal.addEventListener("abort", () => stream.destroy(), { once: true });
       for await (const message of readMessages(stream)) {
         if (message.error !== undefined) throw new ImagePullError(pullFailure(name, message.error));
@@ -134,20 +155,49 @@ export class JobImages {
    * Asks the engine to pull, with the user's credentials where there are some. Asked directly: dockerode puts them into
    * the URL as well.
    */
-  async #request(name: string, tell: (line: string) => void, abortSignal: AbortSignal): Promise<Readable> {
+  async #request(image: Wanted, tell: (line: string) => void, abortSignal: AbortSignal): Promise<Readable> {
+    const name = withTag(image.name);
     const found = this.#login === undefined ? {} : await findCredentials(this.#login, name, abortSignal);
     if (found.problem !== undefined) tell(`Pulling without credentials: ${found.problem}`);
     const authconfig = found.credentials;
     return (await callEngine(this.#engine, {
       path: "/images/create?",
       method: "POST",
-      options: { _query: { fromImage: name }, _body: {} },
+      options: { _query: { fromImage: name, ...(image.platform !== undefined && { platform: image.platform }) }, _body: {} },
       ...(authconfig !== undefined && { authconfig }),
       abortSignal,
       isStream: true,
       statusCodes: { 200: true },
     })) as Readable;
   }
+}
+
+function keyOf({ name, platform = "" }: Wanted): string {
+  return `${withTag(name)} ${platform}`;
+}
+
+function ofPlatform({ platform }: Wanted): string {
+  return platform === undefined ? "" : ` for ${platform}`;
+}
+
+/** An image that says nothing of its variant may be of any. */
+function isOfPlatform(image: Dockerode.ImageInspectInfo, platform: string | undefined): boolean {
+  if (platform === undefined) return true;
+  const [os, architecture, variant] = platform.split("/");
+  const own = (image as { Variant?: string }).Variant || undefined;
+  return (
+    image.Os === os &&
+    image.Architecture === architecture &&
+    (variant === undefined || own === undefined || own === variant)
+  );
+}
+
+/** Of `{"5432/tcp": {}}`. */
+function tcpPorts(exposed: Record<string, unknown>): number[] {
+  return Object.keys(exposed).flatMap((port) => {
+    const [, number] = /^(\d+)(?:\/tcp)?$/.exec(port) ?? [];
+    return number === undefined ? [] : [Number(number)];
+  });
 }
 
 /** Docker pulls every tag of a name that has none. */

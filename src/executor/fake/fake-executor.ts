@@ -95,7 +95,7 @@ export class FakeExecutor implements Executor {
     this.#engine.begin(container);
     const program =
       this.#engine.programs.get(spec.job.name) ??
-      fakeShell(this.#engine, [...spec.job.beforeScript, ...spec.job.script]);
+      fakeShell(this.#engine, [...spec.job.preGetSources, ...spec.job.beforeScript, ...spec.job.script]);
     const running = program({
       print: (text) => {
         container.output.push(new TextEncoder().encode(text));

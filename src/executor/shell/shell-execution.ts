@@ -71,7 +71,7 @@ export class ShellExecution implements Execution {
     limit: TimeLimit,
     signal: AbortSignal,
   ): Promise<ShellExecution> {
-    const program = buildProgram([...spec.job.beforeScript, ...spec.job.script]);
+    const program = buildProgram([...spec.job.preGetSources, ...spec.job.beforeScript, ...spec.job.script]);
     const running = await startGroup(directory, "main", program, environment);
     return new ShellExecution(directory, spec, environment, limit, signal, (execution) =>
       execution.#runMain(running),

@@ -31,6 +31,9 @@ export interface ShellExecutorOptions {
 /** What jobs get of the host's environment: what programs need to run at all. The rest may hold secrets. */
 const PASSED_ON = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR"];
 
+const NO_SERVICES =
+  "The job has services, which need Docker: run it with --executor docker, or start them in the script.";
+
 /** A directory without labels that is older than this was left half made. */
 const HALF_MADE_MS = 60_000;
 
@@ -58,7 +61,8 @@ async function start(
   inherited: Record<string, string>,
   signal: AbortSignal,
 ): Promise<Execution> {
-  const problem = environmentProblem(spec.environment);
+  const problem =
+    environmentProblem(spec.environment) ?? (spec.job.services.length > 0 ? NO_SERVICES : undefined);
   if (problem !== undefined) return settledExecution(failedResult("config_error", null, problem));
   using limit = new TimeLimit(spec.timeoutMs);
   const environment = { ...inherited, ...spec.environment };

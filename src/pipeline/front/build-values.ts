@@ -2,23 +2,29 @@ import type {
   AllowFailureValue,
   ArtifactsValue,
   CacheValue,
+  EnvironmentValue,
   ImageValue,
   NeedValue,
   RetryValue,
   RuleValue,
+  ServiceValue,
   VariablesValue,
   VariableValue,
   WorkflowValue,
 } from "../keywords/native.ts";
+import { aliasesOf } from "../keywords/services.ts";
 import type {
   AllowFailure,
   Artifacts,
   Cache,
+  Environment,
+  Healthcheck,
   Image,
   Need,
   Reports,
   RetryPolicy,
   Rule,
+  Service,
   Variable,
   Variables,
   Workflow,
@@ -27,12 +33,45 @@ import { placeOf } from "../source.ts";
 
 /** Values of keywords in the words of the model. */
 
-export function buildImage({ values }: ImageValue): Image {
+export function buildImage({ values }: Pick<ImageValue, "values">): Image {
+  const { user = values.docker?.values.user, platform = values.docker?.values.platform } = values;
   return {
     name: values.name ?? "",
     entrypoint: values.entrypoint,
     pullPolicy: values.pull_policy ?? "if-not-present",
+    ...(user === undefined ? {} : { user }),
+    ...(platform === undefined ? {} : { platform }),
   };
+}
+
+export function buildService({ values }: ServiceValue): Service {
+  return {
+    ...buildImage({ values }),
+    aliases: aliasesOf(values.alias),
+    command: values.command,
+    variables: buildVariables(values.variables),
+    healthcheck: values.healthcheck === undefined ? undefined : buildHealthcheck(values.healthcheck),
+  };
+}
+
+function buildHealthcheck({ values }: NonNullable<ServiceValue["values"]["healthcheck"]>): Healthcheck {
+  const { test = [] } = values;
+  return {
+    test: typeof test === "string" ? ["CMD-SHELL", test] : dockerTest(test),
+    intervalMs: inMs(values.interval) ?? 1_000,
+    timeoutMs: inMs(values.timeout) ?? 10_000,
+    retries: values.retries ?? 120,
+    startPeriodMs: inMs(values.start_period) ?? 0,
+  };
+}
+
+/** A list without one of Docker's words in front is a command. */
+function dockerTest(test: string[]): string[] {
+  return ["CMD", "CMD-SHELL", "NONE"].includes(test[0]!) ? test : ["CMD", ...test];
+}
+
+function inMs(duration: number | "never" | undefined): number | undefined {
+  return duration === "never" ? undefined : duration;
 }
 
 export function buildNeed({ values, span }: NeedValue): Need {
@@ -101,8 +140,14 @@ export function buildVariables(variables: VariablesValue | undefined): Variables
 
 function buildVariable(variable: VariableValue | undefined): Variable {
   if (variable === undefined || typeof variable === "string") return variable ?? "";
-  const { value = "", expand = true } = variable.values;
-  return expand ? value : { value, expand: false };
+  const { value = "", expand = true, file = false } = variable.values;
+  if (expand && !file) return value;
+  return { value, expand, ...(file ? { file: true } : {}) };
+}
+
+export function buildEnvironment({ values }: EnvironmentValue): Environment {
+  const { name = "", url, action = "start", deployment_tier: tier } = values;
+  return { name, url, action, tier };
 }
 
 export function buildRule({ values, span }: RuleValue): Rule {
@@ -112,7 +157,7 @@ export function buildRule({ values, span }: RuleValue): Rule {
     changes: changes === undefined ? undefined : buildChanges(changes),
     exists: exists === undefined || Array.isArray(exists) ? exists : (exists.values.paths ?? []),
     when: values.when,
-    startInMs: undefined,
+    startInMs: values.start_in,
     allowFailure: buildAllowFailure(values.allow_failure),
     variables: buildVariables(values.variables),
     needs: values.needs?.map(buildNeed),

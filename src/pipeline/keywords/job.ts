@@ -6,22 +6,28 @@ import { script } from "../shape-script.ts";
 import { artifacts } from "./artifacts.ts";
 import { caches } from "./cache.ts";
 import { coverage } from "./coverage.ts";
+import { environment } from "./environment.ts";
 import { allowFailure, retry } from "./failure.ts";
+import { hooks } from "./hooks.ts";
 import { image } from "./image.ts";
 import { inheritOf } from "./inherit.ts";
 import { needs } from "./needs.ts";
 import { parallel } from "./parallel.ts";
 import { rules } from "./rules.ts";
+import { secrets } from "./secrets.ts";
+import { services } from "./services.ts";
 import { spent } from "./spent.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { name, timeout } from "./values.ts";
 import { variables } from "./variables.ts";
-import { jobWhen } from "./when.ts";
+import { jobWhen, resourceGroup, startIn } from "./when.ts";
 
 /** The keys of a job as one table, and those of them that "default" may hold. */
 
 export const shared = {
   image: { shape: image, about: "The container image the job runs in." },
+  services: { shape: services, about: "Containers that run beside the job, such as databases." },
+  hooks: { shape: hooks, about: "Commands at certain moments of a job." },
   before_script: {
     shape: script({ required: false }),
     about: "Commands that run before script, in the same shell.",
@@ -64,6 +70,8 @@ export const JOB_KEYWORDS = {
     required: "say which stage the job belongs to: stage: test",
   },
   image: shared.image,
+  services: shared.services,
+  hooks: shared.hooks,
   before_script: shared.before_script,
   script: {
     shape: script({ required: true }),
@@ -79,12 +87,25 @@ export const JOB_KEYWORDS = {
     about: "Jobs whose artifacts are fetched. Default: those of all jobs it waits for.",
   },
   when: { shape: jobWhen, about: "When the job runs. Default: on_success." },
+  start_in: { shape: startIn, about: "How long a delayed job waits once its turn has come, at most 1 week." },
+  resource_group: {
+    shape: resourceGroup,
+    about: "Of the repository's jobs with the same one, over all runs, one runs at a time.",
+  },
   allow_failure: { shape: allowFailure, about: "Whether the pipeline may go on when the job fails." },
   parallel: { shape: parallel, about: "How many instances of the job run, or the values they run with." },
   artifacts: shared.artifacts,
   cache: shared.cache,
   coverage: { shape: coverage, about: "A pattern that finds the job's test coverage in its log." },
   variables: { shape: variables, about: "Environment variables of this job." },
+  secrets: {
+    shape: secrets,
+    about: "Secrets the job is given as variables, by name; no other job sees them.",
+  },
+  environment: {
+    shape: environment,
+    about: "What the job deploys to: told to it in CI_ENVIRONMENT_NAME and the like.",
+  },
   inherit: { shape: inherit, about: "What the job takes of default and of the pipeline's variables." },
   timeout: shared.timeout,
   retry: shared.retry,

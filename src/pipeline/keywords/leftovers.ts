@@ -2,19 +2,27 @@ import type { Node } from "../node.ts";
 import type { ReadContext } from "../shape.ts";
 import type { Span } from "../source.ts";
 
-type Place = "job" | "artifacts" | "cache" | "workflow";
+type Place = "job" | "environment" | "image" | "artifacts" | "cache" | "workflow";
 
 /** Keys that GitLab knows and that change nothing of what runs here; said of each what comes of it. */
 const LEFTOVERS: Record<Place, Record<string, string>> = {
   job: {
     dast_configuration: "the job runs without these settings of a scanner",
+    id_tokens: "no tokens are issued, and these variables are not set",
     identity: "the job gets no identity of a cloud",
     inputs: "a run asks for no inputs of a job",
     manual_confirmation: "cicd asks no further question when the job is started",
     pages: "nothing is published: the job runs and its artifacts are kept",
     publish: "nothing is published: the job runs and its artifacts are kept",
     release: "no release is made: the job runs",
+    secrets: "no vault is asked: the job gets what is set with cicd secret set and it refers to",
   },
+  environment: {
+    auto_stop_in: "nothing is stopped by itself",
+    kubernetes: "the job reaches clusters by what its script does",
+    on_stop: "the job that stops the environment is started by hand",
+  },
+  image: { kubernetes: "containers run in Docker" },
   artifacts: {
     access: "whoever may see the run may see its artifacts",
     expose_as: "artifacts are not linked from a merge request",

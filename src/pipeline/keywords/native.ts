@@ -4,7 +4,9 @@ import { list, located, type Shape } from "../shape.ts";
 import { dictionary, object } from "../shape-object.ts";
 import { artifacts } from "./artifacts.ts";
 import { cache, cacheKey } from "./cache.ts";
+import { environment } from "./environment.ts";
 import { type allowFailure, retry } from "./failure.ts";
+import { hooks } from "./hooks.ts";
 import { image } from "./image.ts";
 import { inherit, job, shared } from "./job.ts";
 import { need } from "./needs.ts";
@@ -12,6 +14,7 @@ import { ON_KEYWORDS, on } from "./on.ts";
 import { PARALLEL_KEYS } from "./parallel.ts";
 import { reports } from "./reports.ts";
 import { rule, workflow, workflowRule } from "./rules.ts";
+import { healthcheck, service } from "./services.ts";
 import { spent } from "./spent.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { name } from "./values.ts";
@@ -76,6 +79,9 @@ export const KEYWORDS = {
   job: job.keys!,
   default: Object.keys(shared),
   image: image.keys!,
+  service: service.keys!,
+  healthcheck: healthcheck.keys!,
+  hooks: hooks.keys!,
   artifacts: artifacts.keys!,
   reports: reports.keys!,
   cache: cache.keys!,
@@ -87,6 +93,7 @@ export const KEYWORDS = {
   workflow_rule: workflowRule.keys!,
   parallel: PARALLEL_KEYS,
   inherit: inherit.keys!,
+  environment: environment.keys!,
   variable: VARIABLE_KEYS,
   ...ON_KEYWORDS,
 };
@@ -95,6 +102,7 @@ type Read<S> = S extends Shape<infer T> ? T : never;
 export type PipelineValue = Read<typeof PIPELINE>;
 export type JobValue = Read<typeof job>;
 export type ImageValue = Read<typeof image>;
+export type ServiceValue = Read<typeof service>;
 export type ArtifactsValue = Read<typeof artifacts>;
 export type CacheValue = Read<typeof cache>;
 export type RetryValue = Read<typeof retry>;
@@ -104,5 +112,6 @@ export type DefaultsValue = Read<typeof defaults>["values"];
 export type { VariableValue };
 export type RuleValue = Read<typeof rule>;
 export type WorkflowValue = Read<typeof workflow>;
+export type EnvironmentValue = Read<typeof environment>;
 export type VariablesValue = Map<string, { value: VariableValue | undefined }>;
 export type AllowFailureValue = Read<typeof allowFailure>;
