@@ -5,8 +5,10 @@ import type { Plan } from "../plan/plan.ts";
 import type { Executor } from "../run/executor.ts";
 import type { RunRecord } from "../run/records.ts";
 import type { App, ExecutorKind } from "./app.ts";
+import { fileWarnings } from "./file-warnings.ts";
 import { type FactsAtHand, factsOfSource, type PlanRequest, planWithFacts } from "./gather-facts.ts";
 import { loadPipelines } from "./load-pipelines.ts";
+import { refuseNotManual } from "./refuse-not-manual.ts";
 import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
 import { takeByHand } from "./take-by-hand.ts";
 
@@ -87,9 +89,13 @@ export async function planFiles(
   for (const { pipeline } of files)
     if (pipeline !== undefined) results.push(await planWithFacts(pipeline, request, facts));
   const plans = results.flatMap(({ plan }) => plan ?? []);
-  const warnings = results.flatMap((result) => result.warnings.map(({ message }) => message));
+  const doubts = results.flatMap((result) => result.warnings.map(({ message }) => message));
+  const warnings = [...fileWarnings(files), ...doubts];
   const problem = results.flatMap(({ problems }) => problems)[0];
-  if (plans.length > 0 || problem === undefined) return { plans, warnings };
+  if (plans.length > 0 || problem === undefined) {
+    refuseNotManual(request.manual ?? [], results);
+    return { plans, warnings };
+  }
   throw new CicdError(
     problem.code,
     problem.message,

@@ -38,6 +38,7 @@ test("a .gitlab-ci.yml runs with GitLab's stages, defaults, variables, dependenc
   const { status, stdout, stderr } = await sandbox.cicd("run");
   expect(status).toBe(0);
   const shown = stdout + stderr;
+  expect(stderr).toContain('.gitlab-ci.yml:8: "expose_as" has no effect here');
   for (const said of ["before compile", "unit has made.txt\n", "raw is $GLOBAL", "[on-main] on-main"])
     expect(shown).toContain(said);
   expect(shown).toContain("bare has no variable");
