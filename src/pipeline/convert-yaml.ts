@@ -12,9 +12,9 @@ import {
 } from "yaml";
 import {
   isForbiddenKey,
+  laterCounts,
   MAX_ALIASED_NODES,
   MAX_DEPTH,
-  reportDuplicate,
   reportTooDeep,
 } from "./document-rules.ts";
 import { describeNode, type MapNode, type Node } from "./node.ts";
@@ -131,8 +131,8 @@ class Converter {
       const earlier = map.entries.get(key);
       if (key === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN")
         merges.push({ node: value, span: keySpan });
-      else if (earlier !== undefined) reportDuplicate(key, keySpan, earlier, this.report);
-      else map.entries.set(key, { keySpan, value });
+      else if (earlier === undefined || laterCounts(key, keySpan, earlier, this.report))
+        map.entries.set(key, { keySpan, value });
     }
     for (const merge of merges) this.merge(map, merge.node, merge.span);
     return map;

@@ -26,8 +26,16 @@ export function isForbiddenKey(key: string, span: Span, report: Report): boolean
   return true;
 }
 
-export function reportDuplicate(key: string, span: Span, earlier: Entry, report: Report): void {
+/** Says that a key of a mapping stands twice. Returns whether the later one counts nevertheless. */
+export function laterCounts(key: string, span: Span, earlier: Entry, report: Report): boolean {
   const { line } = positionOf(span.source, earlier.keySpan.start);
   const shown = key.length > 80 ? `${key.slice(0, 80)}…` : key;
-  report.error("CONFIG_DUPLICATE_KEY", span, `"${shown}" stands here twice`, `the first is on line ${line}`);
+  const hint = `the first is on line ${line}`;
+  if (span.source.lastKeyCounts !== true) {
+    report.error("CONFIG_DUPLICATE_KEY", span, `"${shown}" stands here twice`, hint);
+    return false;
+  }
+  const message = `"${shown}" stands here twice; the last one counts, as in GitLab`;
+  report.warning("GITLAB_DUPLICATE_KEY", span, message, hint);
+  return true;
 }

@@ -1,4 +1,4 @@
-import { isForbiddenKey, MAX_DEPTH, reportDuplicate } from "./document-rules.ts";
+import { isForbiddenKey, laterCounts, MAX_DEPTH } from "./document-rules.ts";
 import type { Entry, ListNode, MapNode, Node, ScalarNode } from "./node.ts";
 import {
   beginsPlain,
@@ -167,8 +167,8 @@ class PlainReader {
   private add(entries: Map<string, Entry>, key: string, entry: Entry): void {
     if (isForbiddenKey(key, entry.keySpan, this.report)) return;
     const earlier = entries.get(key);
-    if (earlier === undefined) entries.set(key, entry);
-    else reportDuplicate(key, entry.keySpan, earlier, this.report);
+    if (earlier === undefined || laterCounts(key, entry.keySpan, earlier, this.report))
+      entries.set(key, entry);
   }
 
   /** What follows the colon or dash before `at`: on this line, or indented below. Ends at the next line with content. */

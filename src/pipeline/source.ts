@@ -5,6 +5,8 @@ import type { Place } from "./pipeline.ts";
 export interface Source {
   file: string;
   text: string;
+  /** Of a mapping's keys that stand twice the last one counts. */
+  lastKeyCounts?: boolean;
   /** Offset of the first character of each line; made when first asked for. */
   lineStarts?: number[];
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DIAGNOSTIC_CODES } from "../../src/pipeline/diagnostic.ts";
 import { renderDiagnostic } from "../../src/pipeline/render-diagnostic.ts";
-import { CASES, type GoldenCase, goldenCases, parseCase } from "./golden.ts";
+import { type GoldenCase, goldenCases, parseCase } from "./golden.ts";
 
 /** `UPDATE_GOLDEN=1 bun test tests/pipeline` writes what the parser says now; read the difference before committing it. */
 const UPDATE = process.env.UPDATE_GOLDEN === "1";
@@ -15,18 +15,11 @@ const TESTED_ELSEWHERE = [
   "CONFIG_TOO_MANY_JOBS",
   "CONFIG_TOO_MANY_PROBLEMS",
   "CONFIG_UNKNOWN_OVERRIDE",
-  ...codesOf("includes, templates, references and inputs", ["CONFIG_INPUT"]),
-  ...codesOf("the GitLab form, in gitlab-cases.test.ts", [
-    "CONFIG_ONLY_EXCEPT",
-    "GITLAB_LEFTOVER",
-    "GITLAB_DUPLICATE_KEY",
-  ]),
-  ...codesOf("the plan, which needs more than a file", ["PLAN_UNDEFINED_VARIABLE", "PLAN_CHANGES_UNKNOWN"]),
+  // Of the plan, which needs more than a file.
+  "PLAN_UNDEFINED_VARIABLE",
+  "PLAN_CHANGES_UNKNOWN",
+  "PLAN_PRIVILEGED_SERVICE",
 ];
-
-function codesOf(_what: string, codes: (keyof typeof DIAGNOSTIC_CODES)[]): string[] {
-  return codes;
-}
 
 function outcome(found: GoldenCase): { file: string; content: string } {
   const { pipeline, diagnostics, texts } = parseCase(found);
@@ -39,27 +32,27 @@ function outcome(found: GoldenCase): { file: string; content: string } {
   return { file: "expected.json", content: `${JSON.stringify({ ...pipeline, ...warnings }, null, 2)}\n` };
 }
 
-describe("golden cases", () => {
-  for (const found of goldenCases()) {
-    const { name } = found;
+describe.each(["native", "gitlab"] as const)("golden cases, %s", (form) => {
+  for (const found of goldenCases(form)) {
+    const { name, directory } = found;
     test(name, () => {
       const { file, content } = outcome(found);
       if (UPDATE) {
         for (const other of ["expected.txt", "expected.json"])
-          rmSync(join(CASES, name, other), { force: true });
-        writeFileSync(join(CASES, name, file), content);
+          rmSync(join(directory, other), { force: true });
+        writeFileSync(join(directory, file), content);
       }
-      const path = join(CASES, name, file);
+      const path = join(directory, file);
       expect(existsSync(path) ? readFileSync(path, "utf8") : `${file} does not exist`).toBe(content);
       expect(name.startsWith("valid-")).toBe(file === "expected.json");
     });
   }
+});
 
-  test("every code of a diagnostic has a case", () => {
-    const seen = new Set(TESTED_ELSEWHERE);
-    for (const found of goldenCases()) {
-      for (const { code } of parseCase(found).diagnostics) seen.add(code);
-    }
-    expect(Object.keys(DIAGNOSTIC_CODES).filter((code) => !seen.has(code))).toEqual([]);
-  });
+test("every code of a diagnostic has a case", () => {
+  const seen = new Set(TESTED_ELSEWHERE);
+  for (const found of [...goldenCases("native"), ...goldenCases("gitlab")]) {
+    for (const { code } of parseCase(found).diagnostics) seen.add(code);
+  }
+  expect(Object.keys(DIAGNOSTIC_CODES).filter((code) => !seen.has(code))).toEqual([]);
 });

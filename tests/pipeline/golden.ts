@@ -3,25 +3,33 @@ import { join } from "node:path";
 import type { FileText } from "../../src/pipeline/compose/compose.ts";
 import { NO_FACTS } from "../../src/pipeline/facts.ts";
 import { type ParseResult, parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
+import type { Form } from "../../src/pipeline/pipeline.ts";
 
-export const CASES = join(import.meta.dir, "cases");
+/** Where the cases of each form are, and what the pipeline file of one is called. */
+const PLACES: Record<Form, { directory: string; file: string }> = {
+  native: { directory: join(import.meta.dir, "cases"), file: "pipeline.yml" },
+  gitlab: { directory: join(import.meta.dir, "gitlab-cases"), file: ".gitlab-ci.yml" },
+};
 
 /** A pipeline file; `files` is the tree around it, by path. */
 export interface GoldenCase {
   name: string;
+  form: Form;
+  directory: string;
   text: string;
   files: Map<string, string>;
 }
 
-/** Every folder of `cases/`: `pipeline.yml`, and below `files/` what it includes. */
-export function goldenCases(): GoldenCase[] {
-  return readdirSync(CASES)
+/** Every folder of a form's cases: the pipeline file, and below `files/` what it includes. */
+export function goldenCases(form: Form = "native"): GoldenCase[] {
+  const { directory: all, file } = PLACES[form];
+  return readdirSync(all)
     .sort()
-    .map((name) => ({
-      name,
-      text: readFileSync(join(CASES, name, "pipeline.yml"), "utf8"),
-      files: readFiles(join(CASES, name, "files")),
-    }));
+    .map((name) => {
+      const directory = join(all, name);
+      const text = readFileSync(join(directory, file), "utf8");
+      return { name, form, directory, text, files: readFiles(join(directory, "files")) };
+    });
 }
 
 function readFiles(directory: string): Map<string, string> {
@@ -32,11 +40,11 @@ function readFiles(directory: string): Map<string, string> {
 }
 
 /** Parsed as a run does it: what a round wants is fetched for the next one. */
-export function parseCase({ text, files }: GoldenCase): ParseResult {
+export function parseCase({ form, text, files }: Pick<GoldenCase, "form" | "text" | "files">): ParseResult {
   const fetched = new Map<string, FileText>();
   const facts = { ...NO_FACTS, files: [...files.keys()] };
   for (let round = 1; ; round++) {
-    const result = parsePipeline(text, { file: "pipeline.yml", files: fetched, facts });
+    const result = parsePipeline(text, { file: PLACES[form].file, files: fetched, facts });
     if (result.wanted === null || round === 20) return result;
     for (const path of result.wanted.paths) {
       const found = files.get(path);
