@@ -2,7 +2,7 @@ import { TERMINAL_RUN_STATUSES } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
 import { WORKER_TIMES, Worker } from "../run/worker.ts";
 import { type App, type ExecutorKind, workerName } from "./app.ts";
-import { storedSecrets } from "./secrets.ts";
+import { secretsOfHost } from "./local-variables.ts";
 
 export interface DriveOptions {
   maxParallelJobs: number;
@@ -53,7 +53,7 @@ async function driveRun(app: App, store: Store, runId: string, options: DriveOpt
     scope: { kind: "runs", runIds: [runId] },
     maxParallelJobs: options.maxParallelJobs,
     logLimitBytes: options.logLimitBytes,
-    secrets: storedSecrets(app),
+    secrets: secretsOfHost(app),
     readJunit: app.readJunit,
     times: { ...WORKER_TIMES, graceMs: options.graceMs },
     newToken: app.newId,

@@ -6,8 +6,10 @@ import type { Plan, RuleTrace } from "../plan/plan.ts";
 import type { App } from "./app.ts";
 import { asksForFacts, type FactsAtHand, factsOfSource, factsWithoutSource } from "./gather-facts.ts";
 import { loadFile, loadFromDisk, loadPipelines, openSource } from "./load-pipelines.ts";
+import { readLocalVariables } from "./local-variables.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, PipelineSelection, RunRequest } from "./run-request.ts";
+import { secretNames } from "./secrets.ts";
 import { takeByHand } from "./take-by-hand.ts";
 
 /** `dryrun --json`, of one pipeline. */
@@ -73,11 +75,17 @@ export async function factsFor(
   request: PipelineSelection,
   signal: AbortSignal,
 ): Promise<FactsAtHand> {
-  const options = { trigger: "cli", executor: request.imageRequired ? "docker" : "shell" };
+  const options = {
+    trigger: "cli",
+    executor: request.imageRequired ? "docker" : "shell",
+    secretNames: (key: string) => secretNames(app, key),
+  };
   if (!files.some(({ pipeline }) => pipeline !== undefined && asksForFacts(pipeline)))
     return factsWithoutSource(files, options);
   try {
-    return await factsOfSource(await openSource(app, request, signal), files, options);
+    const source = await openSource(app, request, signal);
+    const local = await readLocalVariables(app.files, source.source.repo.key);
+    return await factsOfSource(source, files, { ...options, local });
   } catch (error) {
     const isLone = error instanceof CicdError && error.code === "GIT_NOT_A_REPOSITORY";
     if (!isLone) throw error;

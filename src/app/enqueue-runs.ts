@@ -8,6 +8,7 @@ import { loadFromSource } from "./load-pipelines.ts";
 import { includesOf } from "./parse-in-rounds.ts";
 import { planFiles } from "./prepare-runs.ts";
 import type { LoadedFile, PipelineChoice } from "./run-request.ts";
+import { secretNames } from "./secrets.ts";
 import { takeByHand } from "./take-by-hand.ts";
 
 export interface EnqueueRequest extends Omit<PipelineChoice, "imageRequired"> {
@@ -63,7 +64,10 @@ export async function queueFiles(
   request: QueueRequest,
   signal: AbortSignal,
 ): Promise<{ runs: RunRecord[]; warnings: string[] }> {
-  const facts = await factsOfSource(source, files, request);
+  const facts = await factsOfSource(source, files, {
+    ...request,
+    secretNames: (key) => secretNames(app, key),
+  });
   const { plans, warnings } = await planFiles(files, request, facts);
   await source.takeSnapshot(signal);
   const store = await app.store();

@@ -1,10 +1,11 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
-import type { Pipeline } from "../pipeline/pipeline.ts";
+import type { Pipeline, Variables } from "../pipeline/pipeline.ts";
 import { createPlan, type PlanResult } from "../plan/create-plan.ts";
 import { triggerVariables } from "../plan/predefined.ts";
 import type { PullRequest } from "../plan/repository-event.ts";
 import type { Source } from "../run/workspace.ts";
+import { type LocalVariables, NO_LOCAL_VARIABLES } from "./local-variables.ts";
 import type { LoadedFile } from "./run-request.ts";
 
 /** Where a plan finds what its rules look at; asked only for what is reached. */
@@ -13,6 +14,10 @@ export interface FactsAtHand {
   /** `base` "": the default one. Null: not known. */
   changed(base: string): Promise<readonly string[] | null>;
   files(): Promise<readonly string[]>;
+  /** Of the user's project; none on a server. */
+  project: Variables;
+  /** Names of the secrets that are set and may be given to a run. */
+  secrets(): Promise<readonly string[]>;
 }
 
 export interface FactsOptions {
@@ -23,6 +28,9 @@ export interface FactsOptions {
   defaultBranch?: string | null;
   /** What an event changed, where the source cannot tell. */
   changed?: () => Promise<readonly string[] | null>;
+  /** Asked where there are rules; left out: none is known. */
+  secretNames?: (repositoryKey: string) => Promise<readonly string[]>;
+  local?: LocalVariables;
 }
 
 /** `files`: what is to be planned; git is asked only for what they name. */
@@ -31,7 +39,7 @@ export async function factsOfSource(
   files: readonly LoadedFile[],
   options: FactsOptions,
 ): Promise<FactsAtHand> {
-  const { trigger, executor, pullRequest } = options;
+  const { trigger, executor, pullRequest, local = NO_LOCAL_VARIABLES } = options;
   const { branch, tag, commit, commitMessage, repo } = source.source;
   const isNamed = files.some(({ texts }) => texts.some(({ text }) => text.includes("CI_DEFAULT_BRANCH")));
   const defaultBranch = options.defaultBranch ?? (isNamed ? await source.defaultBranch() : null);
@@ -46,19 +54,26 @@ export async function factsOfSource(
       return source.changedPaths(base === "" ? null : base);
     },
     files: () => source.listFiles(""),
+    project: local.plain,
+    async secrets() {
+      if (pullRequest?.isFork === true) return [];
+      return [...local.secrets.keys(), ...((await options.secretNames?.(repo.key)) ?? [])];
+    },
   };
 }
 
 /** Of files that are in no tree, or in one that lies elsewhere. */
 export function factsWithoutSource(
   files: readonly LoadedFile[],
-  { trigger, executor }: FactsOptions,
+  { trigger, executor, local = NO_LOCAL_VARIABLES }: FactsOptions,
 ): FactsAtHand {
   const nothing = { branch: null, tag: null, commit: null, commitMessage: null, defaultBranch: null };
   return {
     predefined: triggerVariables({ ...nothing, trigger, executor, pullRequest: undefined, repoName: "" }),
     changed: () => Promise.resolve(null),
     files: () => Promise.resolve(files.map(({ file }) => file)),
+    project: local.plain,
+    secrets: () => Promise.resolve([...local.secrets.keys()]),
   };
 }
 
@@ -72,6 +87,8 @@ const MAX_ROUNDS = 4;
 export interface PlanRequest {
   jobs?: string[];
   stage?: string;
+  /** Manual jobs that start in their turn. */
+  manual?: string[];
   variables: Record<string, string>;
   pullRequest?: PullRequest;
 }
@@ -79,15 +96,19 @@ export interface PlanRequest {
 /** Plans, fetching what the rules ask for until nothing is wanted. Throws what fetching throws. */
 export async function planWithFacts(
   pipeline: Pipeline,
-  { jobs, stage, variables, pullRequest }: PlanRequest,
+  { jobs, stage, manual, variables, pullRequest }: PlanRequest,
   at: FactsAtHand,
 ): Promise<PlanResult> {
-  let facts: Facts = { predefined: at.predefined, run: variables, changed: {}, files: null };
+  const { predefined, project } = at;
+  const asksForImages = pipeline.jobs.some(({ image }) => image?.name.includes("$") === true);
+  const secrets = asksForFacts(pipeline) || asksForImages ? await at.secrets() : [];
+  let facts: Facts = { predefined, project, secrets, run: variables, changed: {}, files: null };
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const result = createPlan(pipeline, {
       facts,
       ...(jobs === undefined ? {} : { jobs }),
       ...(stage === undefined ? {} : { stage }),
+      ...(manual === undefined ? {} : { manual }),
       ...(pullRequest === undefined ? {} : { pullRequest }),
     });
     if (result.wanted === null) return result;

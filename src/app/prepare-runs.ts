@@ -8,8 +8,10 @@ import type { App, ExecutorKind } from "./app.ts";
 import { fileWarnings } from "./file-warnings.ts";
 import { type FactsAtHand, factsOfSource, type PlanRequest, planWithFacts } from "./gather-facts.ts";
 import { loadPipelines } from "./load-pipelines.ts";
+import { readLocalVariables, warnOfTracked } from "./local-variables.ts";
 import { refuseNotManual } from "./refuse-not-manual.ts";
 import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
+import { secretNames } from "./secrets.ts";
 import { takeByHand } from "./take-by-hand.ts";
 
 /**
@@ -31,7 +33,13 @@ export async function prepareRuns(
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   if (source === null) throw new CicdError("GIT_NOT_A_REPOSITORY", "a run needs a repository");
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
-  const facts = await factsOfSource(source, taken.files, request);
+  const root = source.source.repo.key;
+  const local = await readLocalVariables(app.files, root);
+  const facts = await factsOfSource(source, taken.files, {
+    ...request,
+    local,
+    secretNames: (key) => secretNames(app, key),
+  });
   const { plans, warnings: doubts } = await planFiles(taken.files, request, facts);
   if (slots > 0) announce(app, request.executor, plans, slots);
   phases.enter("snapshot");
@@ -60,7 +68,13 @@ export async function prepareRuns(
     );
   }
   for (const { id } of runs) phases.follow(id);
-  const warnings = [...source.warnings, ...doubts, ...(taken.note === undefined ? [] : [taken.note])];
+  const open = await warnOfTracked(app, root, local, signal);
+  const warnings = [
+    ...source.warnings,
+    ...open,
+    ...doubts,
+    ...(taken.note === undefined ? [] : [taken.note]),
+  ];
   return { kind: "prepared", runs, source, warnings };
 }
 

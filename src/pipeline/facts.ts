@@ -4,6 +4,10 @@ import type { Variables } from "./pipeline.ts";
 export interface Facts {
   /** Variables that are known before any job is, such as `CI_COMMIT_BRANCH`; never expanded. */
   predefined: Readonly<Record<string, string>>;
+  /** Of the user's project, those that are no secrets; over the job's. */
+  project: Variables;
+  /** Names of the secrets that are set and may be given. */
+  secrets: readonly string[];
   /** Of `--var`. */
   run: Variables;
   /**
@@ -15,7 +19,14 @@ export interface Facts {
   files: readonly string[] | null;
 }
 
-export const NO_FACTS: Facts = { predefined: {}, run: {}, changed: {}, files: null };
+export const NO_FACTS: Facts = {
+  predefined: {},
+  project: {},
+  secrets: [],
+  run: {},
+  changed: {},
+  files: null,
+};
 
 /** What must be fetched before a plan can be made. `changed`: keys of `Facts.changed`; `files`: `Facts.files`. */
 export interface FactsWanted {

@@ -3,6 +3,7 @@ import type { AllowFailure, Need, Pipeline, Variables, When } from "../pipeline/
 import { inheritedVariables } from "./environment.ts";
 import { expandVariables } from "./expand.ts";
 import { describeRules } from "./explain.ts";
+import { SET, withProjectAndRun } from "./known-variables.ts";
 import { type Instance, instancesOf } from "./matrix.ts";
 import type { LeftOut, RuleTrace } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
@@ -68,7 +69,7 @@ function decide(instance: Instance, context: RunContext): Candidate | LeftOut {
 
 function decideByRules(own: Candidate, context: RunContext): Candidate | LeftOut {
   const { job, name } = own;
-  const variables = ruleVariables(own, context);
+  const variables = knownVariables(own, context);
   const { facts, wanted, notes } = context;
   const { rule, why } = firstMatch(job.rules!, {
     facts,
@@ -99,9 +100,9 @@ function decideByRules(own: Candidate, context: RunContext): Candidate | LeftOut
 }
 
 /** What is known before the job runs; ids and secrets are not. */
-function ruleVariables(
+export function knownVariables(
   { job, name, node, variables }: Candidate,
-  context: RunContext,
+  context: Pick<RunContext, "facts" | "variables">,
 ): ReadonlyMap<string, string> {
   const fixed: Record<string, string> = {
     ...context.facts.predefined,
@@ -110,6 +111,7 @@ function ruleVariables(
     CI_NODE_TOTAL: String(node?.total ?? 1),
     ...(node === null ? {} : { CI_NODE_INDEX: String(node.index) }),
   };
-  const own = { ...inheritedVariables(job, context.variables), ...variables, ...context.facts.run };
+  const written = { ...inheritedVariables(job, context.variables), ...variables };
+  const own = withProjectAndRun(written, context.facts, SET);
   return new Map(Object.entries({ ...fixed, ...expandVariables(own, fixed) }));
 }

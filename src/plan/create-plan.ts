@@ -17,6 +17,8 @@ import {
 import { decideWorkflow, type WorkflowDecision } from "./workflow.ts";
 
 export interface PlanOptions extends Selection {
+  /** Names of `--manual`; others than manual jobs are passed over. */
+  manual?: string[];
   facts: Facts;
   pullRequest?: PullRequest;
 }
@@ -26,6 +28,8 @@ export interface PlanResult {
   plan: Plan | undefined;
   problems: PlanProblem[];
   warnings: PlanNote[];
+  /** Of `manual` those that are manual jobs of the run. */
+  started: string[];
   /** Not null: fetch these and plan again. */
   wanted: FactsWanted | null;
   /** Also without a plan, as far as they are known: what the rules leave out, and the rules of `workflow` that were looked at. */
@@ -34,7 +38,7 @@ export interface PlanResult {
 }
 
 const withoutPlan = (problems: PlanProblem[], rest: Partial<PlanResult> = {}): PlanResult => ({
-  ...{ plan: undefined, problems, warnings: [], wanted: null, leftOut: [], workflow: [] },
+  ...{ plan: undefined, problems, warnings: [], started: [], wanted: null, leftOut: [], workflow: [] },
   ...rest,
 });
 
@@ -42,7 +46,7 @@ const withoutPlan = (problems: PlanProblem[], rest: Partial<PlanResult> = {}): P
 const MAX_PLANNED = 10_000;
 
 /**
- * What a run of the pipeline does. A manual job that `--job` names starts by itself: naming it is the click. References
+ * What a run of the pipeline does. A manual job that `--job` or `--manual` names starts by itself: naming it is the click. References
  * in image names to variables that only a run knows (`$CI_COMMIT_SHA`) stay as they are.
  */
 export function createPlan(pipeline: Pipeline, options: PlanOptions): PlanResult {
@@ -88,7 +92,10 @@ function assemble(pipeline: Pipeline, options: PlanOptions, decided: Decided): P
   const inStages = new Set(included.map(({ job }) => job.stage));
   const stages = pipeline.stages.filter((stage) => inStages.has(stage));
   const variables = workflow.variables;
-  const planned = planJobs({ included, inRun: jobs, stages, variables, facts, named: options.jobs ?? [] });
+  const { manual = [] } = options;
+  const named = [...(options.jobs ?? []), ...manual];
+  const planned = planJobs({ included, inRun: jobs, stages, variables, facts, named });
+  if (planned.problems.length > 0) return withoutPlan(planned.problems);
   return {
     plan: {
       pipeline: pipeline.name,
@@ -100,10 +107,17 @@ function assemble(pipeline: Pipeline, options: PlanOptions, decided: Decided): P
         source: facts.predefined.CI_PIPELINE_SOURCE ?? null,
         defaultBranch: facts.predefined.CI_DEFAULT_BRANCH ?? null,
       },
-      variables: { global: variables, run: facts.run },
+      variables: {
+        global: variables,
+        ...(Object.keys(facts.project).length === 0 ? {} : { project: facts.project }),
+        run: facts.run,
+      },
       ...(pullRequest === undefined ? {} : { pullRequest }),
     },
     problems: [],
+    started: manual.filter((name) =>
+      included.some((one) => one.when === "manual" && (one.name === name || one.job.name === name)),
+    ),
     warnings: [...notes, ...planned.notes],
     wanted: null,
     ...traces,

@@ -3,6 +3,7 @@ import type { Image, Service, Variables } from "../pipeline/pipeline.ts";
 import type { Candidate } from "./candidates.ts";
 import { inheritedVariables } from "./environment.ts";
 import { expandReferences, expandVariables } from "./expand.ts";
+import { REFERRED, withProjectAndRun } from "./known-variables.ts";
 import type { PlanNote } from "./plan-note.ts";
 
 /** Names that only a run knows the values of. */
@@ -20,7 +21,8 @@ export function plannedImages(
     void notes.push({ code, message, job: name, at: job.at });
   const expand = <T extends Image>(image: T, what: string): T => {
     if (!image.name.includes("$")) return image;
-    const own = { ...inheritedVariables(job, global), ...candidate.variables, ...facts.run };
+    const written = { ...inheritedVariables(job, global), ...candidate.variables };
+    const own = withProjectAndRun(written, facts, REFERRED);
     const known = new Map(Object.entries(expandVariables(own, {}, "kept")));
     const expanded = expandReferences(image.name, (reference) => {
       if (!known.has(reference) && !OF_THE_RUN.test(reference)) {

@@ -1,6 +1,7 @@
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
 import type { Pipeline, Variables } from "../pipeline/pipeline.ts";
 import { expandVariables } from "./expand.ts";
+import { SET, withProjectAndRun } from "./known-variables.ts";
 import type { RuleTrace } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
 import { firstMatch } from "./rules.ts";
@@ -19,7 +20,7 @@ export function decideWorkflow(
 ): WorkflowDecision {
   if (workflow.rules === undefined) return { runs: true, variables, why: [] };
   const fixed = facts.predefined;
-  const seen = { ...fixed, ...expandVariables({ ...variables, ...facts.run }, fixed) };
+  const seen = { ...fixed, ...expandVariables(withProjectAndRun(variables, facts, SET), fixed) };
   const context = {
     facts,
     wanted,

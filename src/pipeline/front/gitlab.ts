@@ -13,6 +13,7 @@ import { buildJob } from "./build-job.ts";
 import { buildOn } from "./build-on.ts";
 import { buildVariables, buildWorkflow } from "./build-values.ts";
 import type { Front } from "./front.ts";
+import { namedSecrets } from "./named-secrets.ts";
 import { onlyExceptRules } from "./only-except.ts";
 
 /** All pipelines of this form have this name: runs are numbered by it. */
@@ -120,7 +121,9 @@ function buildGitlab(value: GitlabValue): Pipeline {
       const rules = onlyExceptRules(only, except, built.rules !== undefined);
       const plain = buildJob(jobName, job!, keySpan, context);
       const isImplicit = plain.rules === undefined && rules === undefined && built.rules === undefined;
-      return { ...plain, rules: plain.rules ?? rules, implicitNoMergeRequest: isImplicit };
+      const secrets = namedSecrets(plain, buildVariables(variables));
+      const inferred = secrets.length === 0 ? {} : { secrets, secretsInferred: true as const };
+      return { ...plain, ...inferred, rules: plain.rules ?? rules, implicitNoMergeRequest: isImplicit };
     }),
   };
 }

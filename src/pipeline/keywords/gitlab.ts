@@ -24,9 +24,11 @@ export const TOP_LEVEL_DEFAULTS = new Set(["image", "services", "cache", "before
 const refuse = refuseUnsupported("job");
 const leave = passOver("job");
 
+const { secrets: _ofNative, ...shared } = JOB_KEYWORDS;
+
 const job = object(
   {
-    ...JOB_KEYWORDS,
+    ...shared,
     stage: { shape: JOB_KEYWORDS.stage.shape, about: "The stage the job belongs to. Default: test." },
     only: { shape: only, about: "Refs, variables and changes with which the job is in a run." },
     except: { shape: except, about: "Refs, variables and changes with which the job is in no run." },
@@ -34,7 +36,7 @@ const job = object(
   {
     noun: "a mapping with script",
     elsewhere: foreignJobKey,
-    onUnknown: (...key) => refuse(...key) || leave(...key),
+    onUnknown: (...key) => leave(...key) || refuse(...key),
   },
 );
 

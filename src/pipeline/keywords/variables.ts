@@ -2,7 +2,6 @@ import { variableNameProblem } from "../names.ts";
 import type { Node } from "../node.ts";
 import { isScalarOf, list, oneOf, type ReadContext, type Shape, truth, wrongType } from "../shape.ts";
 import { dictionary, object, type ReadObject } from "../shape-object.ts";
-import { refuseUnsupported } from "./unsupported.ts";
 import { plainText } from "./values.ts";
 
 /** The value of an environment variable; numbers and truth values are taken as written. */
@@ -26,13 +25,17 @@ const described = object(
       shape: truth(),
       about: "Whether $NAME in the value refers to other variables. Default: true.",
     },
+    file: {
+      shape: truth(),
+      about: "Whether the job finds the value in a file, whose path the variable holds. Default: false.",
+    },
     description: { shape: plainText, about: "What the variable is for." },
     options: {
       shape: list(scalarText, { noun: "a list of values", atLeast: 1 }),
       about: "The values that the variable may have.",
     },
   },
-  { noun: "a mapping with value and expand", onUnknown: refuseUnsupported("variable") },
+  { noun: "a mapping with value and expand" },
 );
 
 /** The keys of a variable that is a mapping. */
@@ -65,11 +68,11 @@ function checkOptions(
   );
 }
 
-export type VariableValue = string | ReadObject<{ value?: string; expand?: boolean }>;
+export type VariableValue = string | ReadObject<{ value?: string; expand?: boolean; file?: boolean }>;
 
 export const variables = dictionary<VariableValue>({
   noun: "a mapping of variables",
-  of: oneOf<string, ReadObject<{ value?: string; expand?: boolean }>>(scalarText, checked),
+  of: oneOf<string, ReadObject<{ value?: string; expand?: boolean; file?: boolean }>>(scalarText, checked),
   keyProblem: variableNameProblem,
   keySchema: { pattern: "^[A-Za-z_][A-Za-z0-9_]{0,254}$" },
 });
