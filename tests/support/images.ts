@@ -12,8 +12,23 @@ const RECIPES = {
   user: { fill: fillBusybox, changes: ["USER 1000:1000"] },
   /** busybox and the host's bash. */
   bash: { fill: fillBash, changes: [] },
+  /** Like a database: it answers on port 7000 once it has started, says who it is, and keeps a volume. */
+  database: {
+    fill: fillBusybox,
+    changes: [
+      "EXPOSE 7000",
+      "VOLUME /data",
+      'ENTRYPOINT ["sh", "-c"]',
+      `CMD ["echo starting; sleep 0.3; exec nc -ll -p \${PORT:-7000} -e sh -c 'read asked; echo \\"$NAME heard $asked\\"'"]`,
+    ],
+  },
+  /** A static web server on port 7000, and nothing else. */
+  "static-httpd": {
+    fill: (root) => fillStatic(root, "httpd"),
+    changes: ["EXPOSE 7000", 'CMD ["/httpd", "-f", "-p", "7000"]'],
+  },
   /** One static program, `/app`, and no shell. */
-  "no-shell": { fill: fillStatic, changes: [] },
+  "no-shell": { fill: (root) => fillStatic(root), changes: [] },
 } satisfies Record<string, Recipe>;
 
 interface Recipe {
@@ -70,11 +85,11 @@ async function fillBash(root: string): Promise<void> {
   }
 }
 
-async function fillStatic(root: string): Promise<void> {
+async function fillStatic(root: string, program = "app"): Promise<void> {
   const base = mkdtempSync(join(tmpdir(), "cicd-image-"));
   try {
     await fillBusybox(base);
-    copyFileSync(join(base, "bin/busybox"), join(root, "app"));
+    copyFileSync(join(base, "bin/busybox"), join(root, program));
   } finally {
     rmSync(base, { recursive: true, force: true });
   }
