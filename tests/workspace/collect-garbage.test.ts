@@ -70,6 +70,26 @@ test("what was used lately stays, referenced or not", async () => {
   expect(await collect({}, { now: Date.now() })).toEqual(NOTHING);
 });
 
+test("caches go two weeks after their last use, and keep their layers until then", async () => {
+  const { layer } = await makeLayer({ a: "cached" });
+  const { caches, layerPath } = createLayerStore(fixture.state);
+  const scope = { repoKey: "/repo", trust: "trusted" } as const;
+  await caches.keep(scope, "npm", { layer, sizeBytes: 6 });
+  expect(await collect({})).toEqual(NOTHING);
+  expect(await collect({}, { now: Date.now() + 15 * DAY_MS, dryRun: true })).toMatchObject({
+    caches: 1,
+    layers: 1,
+  });
+  expect(await caches.find(scope, ["npm"], () => {}, never)).toMatchObject({ layer });
+  expect(await collect({}, { now: Date.now() + 15 * DAY_MS })).toMatchObject({
+    caches: 1,
+    layers: 1,
+    blobs: 1,
+  });
+  expect(await codeOf(layerPath(layer))).toBe("NOT_FOUND");
+  expect(readdirSync(fixture.state.caches)).toEqual([]);
+});
+
 test("what is old and unreferenced goes, what is referenced stays, and the bytes are counted", async () => {
   const kept = await makeSnapshot("kept", "k");
   const gone = await makeSnapshot("gone", "gg");
