@@ -1,4 +1,5 @@
 import { reportCycles } from "./check-cycles.ts";
+import { checkDelay } from "./check-delays.ts";
 import type { DiagnosticCode } from "./diagnostic.ts";
 import { type JobValue, MAX_JOBS, MAX_NEEDS, type NeedValue, type PipelineValue } from "./keywords/native.ts";
 import { combinations } from "./keywords/parallel.ts";
@@ -46,6 +47,7 @@ export function checkJobs(pipeline: JobsValue, rules: JobRules, context: ReadCon
     if (stagesKnown) checkStage(job, stageIndex, stages === undefined, context);
     if (!hasImage(job.value, imageByDefault, rules)) reportNoImage(job, rules, context);
     checkNeeds(job, job.value, jobs, stageIndex, context);
+    checkDelay(job.value, context);
     if (job.value.values.dependencies !== undefined)
       checkDependencies(job, job.value, jobs, stageIndex, context);
   }

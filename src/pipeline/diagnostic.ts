@@ -55,7 +55,8 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_CACHE: "More caches of a job, files of a key or fallback keys than there may be.",
   CONFIG_PARALLEL: "More jobs than one may be multiplied to, or two of them with the same name.",
   CONFIG_NEED_MATRIX: "A need on values that no job of the matrix has.",
-  CONFIG_START_IN: "A delayed job that does not say how long, or a start_in of another one, or of over a week.",
+  CONFIG_START_IN:
+    "A delayed job that does not say how long, or a start_in of another one, or of over a week.",
   CONFIG_ONLY_EXCEPT:
     "The keys only and except where rules are to be written, or in a form that cannot be decided here.",
   CONFIG_SERVICE_ALIAS: "Two services of a job answer to the same name.",

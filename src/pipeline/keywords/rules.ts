@@ -7,9 +7,8 @@ import type { Span } from "../source.ts";
 import { allowFailure } from "./failure.ts";
 import { passOver } from "./leftovers.ts";
 import { needs } from "./needs.ts";
-import { refuseUnsupported } from "./unsupported.ts";
 import { variables } from "./variables.ts";
-import { ruleWhen, workflowWhen } from "./when.ts";
+import { ruleWhen, startIn, workflowWhen } from "./when.ts";
 
 /** The conditions under which a job, or a run, is made. */
 
@@ -79,12 +78,13 @@ export const rule = object(
   {
     ...clauses,
     when: { shape: ruleWhen, about: "When the job runs if the rule holds. Default: as the job says." },
+    start_in: { shape: startIn, about: "How long a delayed job waits. Default: as the job says." },
     allow_failure: { shape: allowFailure, about: "Replaces allow_failure of the job." },
     variables: { shape: variables, about: "Variables added to those of the job." },
     needs: { shape: needs, about: "Replaces needs of the job." },
     interruptible: { shape: truth(), about: "Replaces interruptible of the job." },
   },
-  { noun: "a mapping with if, changes, exists and when", onUnknown: refuseUnsupported("rule") },
+  { noun: "a mapping with if, changes, exists and when" },
 );
 
 export const workflowRule = object(

@@ -1,3 +1,4 @@
+import type { DiagnosticCode } from "../diagnostic.ts";
 import { DURATION_PATTERN, formatDuration, parseDuration } from "../duration.ts";
 import { MAX_NAME_LENGTH, NAME_PATTERN, nameProblem, type TextProblem } from "../names.ts";
 import { integer, isScalarOf, type JsonSchema, list, mapped, type Shape, text, wrongType } from "../shape.ts";
@@ -21,7 +22,12 @@ function noNul(value: string): TextProblem | undefined {
 }
 
 /** Milliseconds. A whole number counts seconds. */
-export function duration(options: { maximumMs: number; never: boolean }): Shape<number | "never"> {
+export function duration(options: {
+  maximumMs: number;
+  never: boolean;
+  /** Of one over the maximum. */
+  tooLong?: DiagnosticCode;
+}): Shape<number | "never"> {
   const hint = `write it like 90s, 10m or 3h 30m${options.never ? ", or never" : ""}`;
   return {
     noun: "a duration",
@@ -39,10 +45,9 @@ export function duration(options: { maximumMs: number; never: boolean }): Shape<
       if (milliseconds === undefined) return fail(`"${said.slice(0, 80)}" is not a duration`, hint);
       if (milliseconds <= 0) return fail("the duration is zero", "write at least 1s");
       if (milliseconds > options.maximumMs) {
-        return fail(
-          `"${said.slice(0, 80)}" is too long`,
-          `at most ${formatDuration(options.maximumMs)} is allowed`,
-        );
+        const message = `"${said.slice(0, 80)}" is too long`;
+        const mend = `at most ${formatDuration(options.maximumMs)} is allowed`;
+        return context.report.error(options.tooLong ?? "CONFIG_INVALID_DURATION", node.span, message, mend);
       }
       return milliseconds;
     },
