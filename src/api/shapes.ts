@@ -60,6 +60,27 @@ const SPAN = {
 
 export const ARTIFACT = v.object({ path: v.string(), sizeBytes: COUNT, sha256: SHA256 });
 
+const TEST_COUNTS = v.object({
+  total: COUNT,
+  failed: COUNT,
+  errors: COUNT,
+  skipped: COUNT,
+  durationMs: v.number(),
+});
+
+const FAILING_TEST = v.object({
+  suite: v.nullable(v.string()),
+  className: v.nullable(v.string()),
+  name: v.string(),
+  file: v.nullable(v.string()),
+  line: v.nullable(COUNT),
+  kind: v.picklist(["failure", "error"]),
+  message: v.nullable(v.string()),
+  detail: v.nullable(v.string()),
+  isNew: v.boolean(),
+  since: COUNT,
+});
+
 export const JOB = v.object({
   name: v.string(),
   stage: v.string(),
@@ -72,10 +93,13 @@ export const JOB = v.object({
   needs: v.array(v.string()),
   note: v.nullable(v.string()),
   artifacts: v.array(ARTIFACT),
+  tests: v.nullable(TEST_COUNTS),
+  coverage: v.nullable(v.number()),
+  failingTests: v.exactOptional(v.array(FAILING_TEST)),
   ...SPAN,
 });
 
-const JOB_LINE = v.omit(JOB, ["artifacts"]);
+const JOB_LINE = v.omit(JOB, ["artifacts", "tests", "coverage", "failingTests"]);
 
 export const STAGE = v.object({
   name: v.string(),
@@ -213,7 +237,10 @@ const OF_RUN = { run: COUNT };
 export const REPORT = v.union([
   v.object({ pipelines: v.array(v.object({ name: v.string(), runs: COUNT, lastRun: RUN })) }),
   v.object({ runs: v.array(RUN) }),
-  v.object({ runs: v.array(RUN_LINE) }),
+  v.object({
+    runs: v.array(RUN_LINE),
+    failingTests: v.exactOptional(v.array(v.object({ ...OF_RUN, job: v.string(), ...FAILING_TEST.entries }))),
+  }),
   v.object({ run: RUN }),
   v.object({ stages: v.array(v.object({ ...OF_RUN, ...STAGE.entries })) }),
   v.object({ stages: v.array(v.object({ ...OF_RUN, ...STAGE_LINE.entries })) }),

@@ -9,6 +9,7 @@ import {
 } from "./artifacts.ts";
 import { cancelRuns, type EndedRun, stopRuns } from "./cancel-runs.ts";
 import { type CheckedFile, checkPipelines, toCheckedFile } from "./check-pipelines.ts";
+import { describeRun } from "./describe-run.ts";
 import { dryRun, toDryRunJson } from "./dry-run.ts";
 import type { ExplanationJson } from "./explanation.ts";
 import { findRun, type RunSelection, readRun, toRunFilter } from "./find-run.ts";
@@ -19,7 +20,7 @@ import { recover } from "./recover.ts";
 import { type Report, type ReportQuery, report, reportForm } from "./report.ts";
 import type { PipelineSelection } from "./run-request.ts";
 import type { DryRunAnswer, ExplainAnswer, ExplainRequest, PlanRequest, Service } from "./service.ts";
-import { describeRun, type RunJson, type RunSummaryJson } from "./shapes.ts";
+import type { RunJson, RunSummaryJson } from "./shapes.ts";
 import type { TraceJson } from "./trace.ts";
 import { traceRun } from "./trace-run.ts";
 

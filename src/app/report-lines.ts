@@ -1,7 +1,8 @@
-import type { JobLine, RunFilter } from "../run/store.ts";
+import type { JobLine, RunFilter, RunLine, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
+import { findFailingTests } from "./failing-tests.ts";
 import { isQueued, listQueueWorkers, whyWaiting } from "./queue-workers.ts";
-import type { Report, ReportForm } from "./report.ts";
+import type { FailingTestOfRun, Report, ReportForm } from "./report.ts";
 import { summarizeJobs, toJobLineJson, toRunLineJson } from "./shapes.ts";
 
 /**
@@ -17,7 +18,10 @@ export async function reportLines(
   const now = app.now();
   if (form.kind === "runs") {
     const runs = await store.findRunLines(filter);
-    return runs.length === 0 ? undefined : { runs: runs.map((run) => toRunLineJson(run, now)) };
+    if (runs.length === 0) return undefined;
+    const failingTests = await failingTestsOf(store, filter, runs[0]!);
+    const lines = { runs: runs.map((run) => toRunLineJson(run, now)) };
+    return failingTests.length === 0 ? lines : { ...lines, failingTests };
   }
   if (form.kind !== "stages" && form.kind !== "jobs") return undefined;
   const lines = await store.findJobLines(filter, form);
@@ -37,6 +41,22 @@ export async function reportLines(
     return { run: line.number, ...toJobLineJson(line, line.plan.jobs[line.index]!, note, now) };
   });
   return { jobs };
+}
+
+/** Nothing is read where the run went well. */
+async function failingTestsOf(
+  store: Store,
+  filter: RunFilter,
+  { number, status, warnings }: RunLine,
+): Promise<FailingTestOfRun[]> {
+  if (status !== "failed" && !warnings) return [];
+  const [detail] = await store.findRunDetails({ ...filter, number, limit: 1 });
+  if (detail === undefined) return [];
+  const byJob = await findFailingTests(store, detail);
+  const tests = [...byJob].flatMap(([index, found]) =>
+    found.map((test) => ({ run: number, job: detail.jobs[index]!.name, ...test })),
+  );
+  return tests.sort((a, b) => Number(b.isNew) - Number(a.isNew));
 }
 
 /** Lines of one run follow each other; all are of one pipeline, in which a number is unique. */

@@ -2,6 +2,8 @@ import { assertNever } from "../errors/assert-never.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
+import { withFailingTests } from "./describe-run.ts";
+import type { FailingTestJson } from "./failing-tests.ts";
 import { explainNoRun, notFound } from "./find-run.ts";
 import { reportLines } from "./report-lines.ts";
 import {
@@ -36,11 +38,14 @@ export interface ReportQuery {
   summariesOnly?: boolean;
 }
 
+/** Of the newest run, with its number and the name of the job. */
+export type FailingTestOfRun = FailingTestJson & { run: number; job: string };
+
 /** The answers, in the shapes of `report --json`. */
 export type Report =
   | { pipelines: { name: string; runs: number; lastRun: RunJson }[] }
   | { runs: RunJson[] }
-  | { runs: RunLineJson[] }
+  | { runs: RunLineJson[]; failingTests?: FailingTestOfRun[] }
   | { run: RunJson }
   | { stages: ({ run: number } & StageJson)[] }
   | { stages: ({ run: number } & StageLineJson)[] }
@@ -95,9 +100,11 @@ export async function report(app: App, repoKey: string, request: ReportQuery): P
   const wanted = { ...filter, pipeline: form.pipeline, ...number };
   const lines = request.summariesOnly === true ? await reportLines(app, form, wanted) : undefined;
   if (lines !== undefined) return lines;
-  const runs = await toRunJsons(app, await store.findRunDetails(wanted));
-  const [first] = runs;
-  if (first === undefined) throw await explainNoRun(store, wanted);
+  const details = await store.findRunDetails(wanted);
+  const [newest, ...others] = await toRunJsons(app, details);
+  if (newest === undefined) throw await explainNoRun(store, wanted);
+  const first = await withFailingTests(app, newest, details[0]!);
+  const runs = [first, ...others];
   switch (form.kind) {
     case "runs":
       return { runs };

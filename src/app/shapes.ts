@@ -1,5 +1,6 @@
 import type { PlannedJob } from "../plan/plan.ts";
 import {
+  type AttemptResults,
   type EpochMs,
   type FailureReason,
   type JobRecord,
@@ -12,8 +13,10 @@ import {
 import type { WorkerRecord } from "../run/registry.ts";
 import { hasWarnings, stageStatus } from "../run/status.ts";
 import type { JobLine, RunDetail, RunLine } from "../run/store.ts";
+import type { TestCounts } from "../run/test-results.ts";
 import type { App } from "./app.ts";
 import { isExpired } from "./expiry.ts";
+import { type FailingTestJson, newestResults } from "./failing-tests.ts";
 import { findQueueWorkers, whyWaiting } from "./queue-workers.ts";
 import { awaitedJobs, whyUnstarted } from "./unstarted-jobs.ts";
 
@@ -70,6 +73,12 @@ export interface JobJson extends Span {
   note: string | null;
   /** Of the newest attempt, until they expire. */
   artifacts: ArtifactJson[];
+  /** How many tests its JUnit reports tell of; null: none. */
+  tests: TestCounts | null;
+  /** What `coverage` found in its log. */
+  coverage: number | null;
+  /** Where tests failed; not in what is told of many runs. New ones come first. */
+  failingTests?: FailingTestJson[];
 }
 
 /** What a list shows of each of many runs. */
@@ -84,7 +93,7 @@ export interface StageLineJson extends Omit<StageJson, "jobs"> {
 }
 
 /** A job in a list over many runs; its `note` only says what it waits for in the queue. */
-export type JobLineJson = Omit<JobJson, "artifacts">;
+export type JobLineJson = Omit<JobJson, "artifacts" | "tests" | "coverage" | "failingTests">;
 
 export interface ArtifactJson {
   path: string;
@@ -111,17 +120,13 @@ export async function toRunJsons(app: App, details: RunDetail[]): Promise<RunJso
   return details.map((detail) => toRunJson(detail, app.now(), workers));
 }
 
-export async function describeRun(app: App, detail: RunDetail): Promise<RunJson> {
-  return (await toRunJsons(app, [detail]))[0]!;
-}
-
 /** Without `workers` nothing is said of what queued jobs wait for. */
 export function toRunJson(detail: RunDetail, now: EpochMs, workers?: WorkerRecord[]): RunJson {
   const { run, jobs } = detail;
-  const artifacts = newestArtifacts(detail, now);
+  const brought = { artifacts: newestArtifacts(detail, now), results: newestResults(detail) };
   const stages = run.plan.stages.map((name, stageIndex) => {
     const members = jobs.filter((job) => run.plan.jobs[job.index]!.stageIndex === stageIndex);
-    return toStageJson(name, members, detail, artifacts, { now, workers });
+    return toStageJson(name, members, detail, brought, { now, workers });
   });
   return { ...toRunSummaryJson(run, now), awaits: awaitedJobs(detail), stages };
 }
@@ -170,6 +175,12 @@ function runDurationMs(
   return startedAt === null ? null : busyMs + sinceOf(busySince, now);
 }
 
+/** By job id. */
+interface Brought {
+  artifacts: Map<string, ArtifactJson[]>;
+  results: Map<string, AttemptResults>;
+}
+
 interface Moment {
   now: EpochMs;
   workers: WorkerRecord[] | undefined;
@@ -179,13 +190,13 @@ function toStageJson(
   name: string,
   jobs: JobRecord[],
   detail: RunDetail,
-  artifacts: Map<string, ArtifactJson[]>,
+  brought: Brought,
   moment: Moment,
 ): StageJson {
   return {
     name,
     ...summarizeJobs(jobs, moment.now),
-    jobs: jobs.map((job) => toJobJson(job, detail, artifacts.get(job.id) ?? [], moment)),
+    jobs: jobs.map((job) => toJobJson(job, detail, brought, moment)),
   };
 }
 
@@ -214,14 +225,15 @@ export function summarizeJobs(
   };
 }
 
-function toJobJson(
-  job: JobRecord,
-  detail: RunDetail,
-  artifacts: ArtifactJson[],
-  { now, workers }: Moment,
-): JobJson {
+function toJobJson(job: JobRecord, detail: RunDetail, brought: Brought, { now, workers }: Moment): JobJson {
   const note = whyUnstarted(detail, job) ?? (workers && whyWaiting(detail.run, job, workers)) ?? null;
-  return { ...toJobLineJson(job, detail.run.plan.jobs[job.index]!, note, now), artifacts };
+  const { tests = null, coverage = null } = brought.results.get(job.id) ?? {};
+  return {
+    ...toJobLineJson(job, detail.run.plan.jobs[job.index]!, note, now),
+    artifacts: brought.artifacts.get(job.id) ?? [],
+    tests,
+    coverage,
+  };
 }
 
 export function toJobLineJson(

@@ -4,7 +4,7 @@ import { type Attempt, type AttemptContext, type AttemptSignals, attemptName, pl
 import { saveCaches } from "./attempt-caches.ts";
 import { attemptSpec } from "./attempt-inputs.ts";
 import { AttemptLog, LogLostError } from "./attempt-log.ts";
-import { collectArtifacts, NO_ARTIFACTS } from "./attempt-results.ts";
+import { collectResults, NO_ARTIFACTS, withCoverage } from "./attempt-results.ts";
 import type { Command, CommandResult } from "./command.ts";
 import type { Execution } from "./executor.ts";
 import type { Outlook } from "./outlook.ts";
@@ -62,7 +62,7 @@ export async function runAttempt(
     });
     if (storing.isOver) return givenUp();
     const written = await log.close();
-    const ended = { ...outcome, ...written };
+    const ended = await withCoverage(context, attempt, { ...outcome, ...written });
     const answer = await execute({ type: "finish", lease, outcome: ended, phases: phases.spans() });
     return { end: endOf(answer, outcome), cleanUp: () => cleanUpMeasured(store, lease, cleanUp, clock) };
   } catch (error) {
@@ -116,10 +116,10 @@ async function carryOut(
     const mayCollect = result.status === "canceled" ? kill : AbortSignal.any([storing.stopped, kill]);
     await saveCaches(context, spec.job, attempt, execution, result, mayCollect);
     const wanted = spec.job.artifacts;
-    const collected = await collectArtifacts(context, wanted, attempt, execution, result, mayCollect);
+    const left = await collectResults(context, wanted, attempt, execution, result, mayCollect);
     phases.enter("record");
-    const message = result.message && log.masked(result.message);
-    return { ...result, message, ...collected, ...EMPTY_LOG };
+    const message = left.message && log.masked(left.message);
+    return { ...left, message, ...EMPTY_LOG };
   } catch (error) {
     phases.enter("record");
     if (isGivenUp(signal)) storing.abandon();

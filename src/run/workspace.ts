@@ -90,8 +90,8 @@ export interface ArtifactSink extends AsyncDisposable {
 export interface ArtifactReader {
   /** The bytes of one artifact of a layer. Throws NOT_FOUND. */
   readArtifact(layer: string, sha256: string): Promise<ReadableStream<Uint8Array>>;
-  /** A layer as an uncompressed tar, links and modes kept. Throws NOT_FOUND. */
-  readLayer(layer: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  /** Layers, one or more, as one uncompressed tar, links and modes kept; of one path the last one counts. Throws NOT_FOUND. */
+  readLayers(layers: readonly string[], signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
   /**
    * Writes a layer's files to `directory`: made whole beside it, then renamed. Where that has something in it: USAGE, or,
    * with `force`, the files are put among what is there. Throws NOT_FOUND, DISK_FULL, PERMISSION_DENIED.

@@ -6,7 +6,7 @@ import { BlobStore } from "./blob-store.ts";
 import { createCacheStore } from "./cache-store.ts";
 import { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./layer-builder.ts";
 import { listBelow } from "./list-below.ts";
-import { packLayer } from "./pack-layer.ts";
+import { packLayers } from "./pack-layers.ts";
 import { markUsed, NAME_LENGTH, type StateDirectory, snapshotPathOf } from "./state-directory.ts";
 import { writeLayerOut } from "./write-layer-out.ts";
 
@@ -29,7 +29,10 @@ export function createLayerStore(
     layerPath: (layer) => layerPath(state, layer),
     openSink: (): Promise<ArtifactSink> => openArtifactSink(state, blobs, limits),
     readArtifact: async (_layer, sha256) => blobs.read(sha256),
-    readLayer: async (layer, signal) => packLayer(await layerPath(state, layer), signal),
+    async readLayers(layers, signal) {
+      const paths = await Promise.all(layers.map((layer) => layerPath(state, layer)));
+      return packLayers(paths, signal);
+    },
     async writeOut(layer, directory, options, signal) {
       await writeLayerOut(await layerPath(state, layer), directory, options, signal);
     },

@@ -3,7 +3,7 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { ArtifactReader, ArtifactSink, LayerPath, LayerStore, StoredLayer } from "../run/workspace.ts";
 import { DEFAULT_LAYER_LIMITS } from "./layer-builder.ts";
 import { OncePerHost } from "./once-per-host.ts";
-import { packLayer } from "./pack-layer.ts";
+import { packLayers } from "./pack-layers.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { SharedTrees } from "./shared-trees.ts";
 import { openTemporaryDirectory, type StateDirectory } from "./state-directory.ts";
@@ -53,7 +53,10 @@ export function shareLayers(
     layerPath: (layer) => orFetch(layer, () => local.layerPath(layer)),
     openSink: async () => new PublishingSink(await local.openSink(), archive),
     readArtifact: (layer, sha256) => orFetch(layer, () => local.readArtifact(layer, sha256)),
-    readLayer: (layer, signal) => orFetch(layer, () => local.readLayer(layer, signal)),
+    async readLayers(layers, signal) {
+      for (const layer of layers) await orFetch(layer, () => local.layerPath(layer));
+      return local.readLayers(layers, signal);
+    },
     writeOut: (layer, directory, options, signal) =>
       orFetch(layer, () => local.writeOut(layer, directory, options, signal)),
   };
@@ -112,7 +115,7 @@ class LayerArchive {
     await using directory = await openTemporaryDirectory(this.state, "share");
     const file = join(directory.path, "layer");
     const make = async () => {
-      const tar = packLayer(await this.local.layerPath(layer), signal);
+      const tar = packLayers([await this.local.layerPath(layer)], signal);
       await writeStream(tar.pipeThrough(new CompressionStream("zstd")), file);
       return file;
     };

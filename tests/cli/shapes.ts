@@ -18,6 +18,8 @@ export function job(name: string, stageName: string, change: Partial<JobJson> = 
     finishedAt: AT,
     durationMs: 1000,
     artifacts: [],
+    tests: null,
+    coverage: null,
     ...change,
   };
 }

@@ -9,6 +9,13 @@ import type {
   StageJson,
   StageLineJson,
 } from "../../app/shapes.ts";
+import {
+  failingTestsOf,
+  renderFailingTests,
+  renderMarkdownFailingTests,
+  type ShownTest,
+  testsCell,
+} from "./failing-tests.ts";
 import { noteOf } from "./job-line.ts";
 import { createLocalTime } from "./local-time.ts";
 import { isAllowed } from "./run-summary.ts";
@@ -24,12 +31,23 @@ type TimeOf = ReturnType<typeof createLocalTime>;
 export function renderReport(report: Report, style: Style): string {
   const title = titleOf(report);
   const table = renderTable(headed(toRows(report, style), style));
-  return `${title === "" ? "" : `${style.bold(title)}\n`}${table}${renderArtifacts(report, style)}`;
+  const tests = failingTestsIn(report);
+  const failing = renderFailingTests(tests, tests[0]?.run ?? 0, style);
+  return `${title === "" ? "" : `${style.bold(title)}\n`}${failing}${table}${renderArtifacts(report, style)}`;
 }
 
 export function renderMarkdownReport(report: Report): string {
   const title = titleOf(report);
-  return `${title === "" ? "" : `## ${title}\n\n`}${renderMarkdownTable(toRows(report, PLAIN))}`;
+  const tests = failingTestsIn(report);
+  const failing = renderMarkdownFailingTests(tests, tests[0]?.run ?? 0);
+  return `${title === "" ? "" : `## ${title}\n\n`}${failing}${renderMarkdownTable(toRows(report, PLAIN))}`;
+}
+
+/** Of one run, or of the newest of several. Where the run's number is not told it is 0. */
+function failingTestsIn(report: Report): (ShownTest & { run: number })[] {
+  if ("runs" in report && "failingTests" in report) return report.failingTests ?? [];
+  const run = "run" in report ? report.run.number : 0;
+  return failingTestsOf(jobsIn(report)).map((test) => ({ ...test, run }));
 }
 
 export function renderRunTable(runs: RunSummaryJson[], style: Style, options: { withRepo: boolean }): string {
@@ -60,24 +78,51 @@ function toRows(report: Report, style: Style): string[][] {
     const rows = report.runs.map((run) => cellsOf(`#${run.number}`, run));
     return [["RUN", "STATUS", "BRANCH", "COMMIT", "CREATED", "DURATION"], ...rows];
   }
-  if ("run" in report) return [JOB_HEAD, ...report.run.stages.flatMap((stage) => jobRows(stage, style))];
+  const results = resultColumns(jobsIn(report), style);
+  if ("run" in report)
+    return [jobHead(results), ...report.run.stages.flatMap((stage) => jobRows(stage, results, style))];
   if ("stages" in report) {
     const rows = report.stages.map((stage) => [`#${stage.run}`, ...stageCells(stage, style, timeOf)]);
     return [["RUN", "STAGE", "STATUS", "JOBS", "STARTED", "DURATION"], ...rows];
   }
-  if ("stage" in report) return [JOB_HEAD, ...jobRows(report.stage, style)];
+  if ("stage" in report) return [jobHead(results), ...jobRows(report.stage, results, style)];
   const jobs = "jobs" in report ? report.jobs.map((job) => [`#${job.run}`, ...jobCells(job, style)]) : [];
   if ("jobs" in report) return [["RUN", ...JOB_HEAD.slice(1)], ...jobs];
-  return [JOB_HEAD, [printable(report.job.stage), ...jobCells(report.job, style)]];
+  return [
+    jobHead(results),
+    [printable(report.job.stage), ...jobCells(report.job, style, cellsOf(results, report.job))],
+  ];
 }
 
 const JOB_HEAD = ["STAGE", "JOB", "STATUS", "DURATION", "ATTEMPT", "IMAGE", "NOTE"];
 
-function jobRows(stage: StageJson, style: Style): string[][] {
-  return stage.jobs.map((job, index) => [index === 0 ? printable(stage.name) : "", ...jobCells(job, style)]);
+type ResultColumn = { title: string; cellOf: (job: JobJson) => string };
+
+/** Only where a job has something to show there. */
+function resultColumns(jobs: readonly JobJson[], style: Style): ResultColumn[] {
+  const columns: ResultColumn[] = [
+    { title: "TESTS", cellOf: (job) => testsCell(job, style) },
+    { title: "COVERAGE", cellOf: ({ coverage }) => (coverage === null ? "" : `${coverage}%`) },
+  ];
+  return columns.filter(({ cellOf }) => jobs.some((job) => cellOf(job) !== ""));
 }
 
-function jobCells(job: JobLineJson, style: Style): string[] {
+function cellsOf(results: readonly ResultColumn[], job: JobJson): string[] {
+  return results.map(({ cellOf }) => cellOf(job));
+}
+
+function jobHead(results: readonly ResultColumn[]): string[] {
+  return [...JOB_HEAD.slice(0, -1), ...results.map(({ title }) => title), ...JOB_HEAD.slice(-1)];
+}
+
+function jobRows(stage: StageJson, results: readonly ResultColumn[], style: Style): string[][] {
+  return stage.jobs.map((job, index) => [
+    index === 0 ? printable(stage.name) : "",
+    ...jobCells(job, style, cellsOf(results, job)),
+  ]);
+}
+
+function jobCells(job: JobLineJson, style: Style, results: string[] = []): string[] {
   const allowed = isAllowed(job);
   return [
     printable(job.name),
@@ -85,6 +130,7 @@ function jobCells(job: JobLineJson, style: Style): string[] {
     job.durationMs === null ? "" : duration(job.durationMs),
     job.attempt > 1 ? String(job.attempt) : "",
     printable(job.image ?? ""),
+    ...results,
     job.status === "failed"
       ? noteOf({ ...job, allowed, message: null })
       : job.status === "pending"
@@ -147,14 +193,14 @@ function titleOf(report: Report): string {
   return `${printable(run.pipeline)} #${run.number} of ${repo} (${[...ref, run.status].join(", ")})`;
 }
 
+function jobsIn(report: Report): JobJson[] {
+  if ("job" in report) return [report.job];
+  if ("stage" in report) return report.stage.jobs;
+  return "run" in report ? report.run.stages.flatMap((stage: RunJson["stages"][number]) => stage.jobs) : [];
+}
+
 function renderArtifacts(report: Report, style: Style): string {
-  const jobs: JobJson[] =
-    "job" in report
-      ? [report.job]
-      : "run" in report
-        ? report.run.stages.flatMap((stage: RunJson["stages"][number]) => stage.jobs)
-        : [];
-  const rows = jobs.flatMap((job) =>
+  const rows = ("stage" in report ? [] : jobsIn(report)).flatMap((job) =>
     job.artifacts.map(({ path, sizeBytes }) => [printable(job.name), printable(path), size(sizeBytes)]),
   );
   return rows.length === 0 ? "" : `\n${renderTable(headed([["JOB", "ARTIFACT", "SIZE"], ...rows], style))}`;

@@ -1,4 +1,5 @@
 import type { JobJson, RunJson } from "../../app/shapes.ts";
+import { failingTestsOf, renderFailingTests } from "./failing-tests.ts";
 import { noteOf } from "./job-line.ts";
 import { outlookOf, symbolOf } from "./status.ts";
 import type { Style } from "./style.ts";
@@ -15,7 +16,8 @@ export function renderRunSummary(run: RunJson, messages: Map<string, string>, st
       style.dim(noteOf({ ...job, allowed: isAllowed(job), message: messages.get(job.name) ?? null })),
     ]),
   );
-  return `${renderTable(rows, "  ")}${renderRunLine(run, style)}\n`;
+  const failing = failingTestsOf(run.stages.flatMap((stage) => stage.jobs));
+  return `${renderFailingTests(failing, run.number, style)}${renderTable(rows, "  ")}${renderRunLine(run, style)}\n`;
 }
 
 /** `✗ web #12 failed in 1m 12s` */

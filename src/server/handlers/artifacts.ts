@@ -1,4 +1,4 @@
-import { describeExpired, findAttempt, listArtifacts } from "../../app/artifacts.ts";
+import { describeExpired, findAttempt, layersOf, listArtifacts, readArtifact } from "../../app/artifacts.ts";
 import { isExpired } from "../../app/expiry.ts";
 import { notFound, readRun } from "../../app/find-run.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
@@ -30,8 +30,8 @@ export const artifactHandlers: Handlers<"listArtifacts" | "readArtifact" | "read
     if (isKnown(request.headers.get("if-none-match"), etag)) {
       return new Response(null, { status: 304, headers });
     }
-    const layer = findAttempt(detail, params.job)?.artifactLayer ?? "";
-    const bytes = await (await app.layers()).readArtifact(layer, artifact.sha256);
+    const attempt = findAttempt(detail, params.job);
+    const bytes = await readArtifact(await app.layers(), attempt, artifact.sha256);
     mayIdle();
     return new Response(patientBody(bytes, limits.stallMs), {
       headers: {
@@ -47,15 +47,15 @@ export const artifactHandlers: Handlers<"listArtifacts" | "readArtifact" | "read
     const detail = await readRun(app, params.run);
     listArtifacts(detail, params, app.now());
     const attempt = findAttempt(detail, params.job);
-    const layer = attempt?.artifactLayer ?? null;
+    const layers = attempt === undefined ? [] : layersOf(attempt);
     if (attempt !== undefined && isExpired(detail, attempt, app.now())) {
       throw new CicdError("NOT_FOUND", describeExpired(detail, params, app.now()) ?? "the artifacts expired");
     }
-    if (layer === null) {
+    if (layers.length === 0) {
       throw new CicdError("NOT_FOUND", `"${params.job}" has no artifacts`);
     }
     mayIdle();
-    const bytes = await (await app.layers()).readLayer(layer, signal);
+    const bytes = await (await app.layers()).readLayers(layers, signal);
     return new Response(patientBody(bytes, limits.stallMs), {
       headers: {
         "content-type": "application/x-tar",

@@ -1,10 +1,11 @@
 import type { QueryOf } from "../../api/routes.ts";
 import { cancelRun, stopRun } from "../../app/cancel-runs.ts";
+import { describeRun } from "../../app/describe-run.ts";
 import { explainRecorded } from "../../app/explain-job.ts";
 import { findRun, readRun, toRunFilter } from "../../app/find-run.ts";
 import { report } from "../../app/report.ts";
 import { reopenRun } from "../../app/retry-run.ts";
-import { describeRun, toRunSummaryJson } from "../../app/shapes.ts";
+import { toRunSummaryJson } from "../../app/shapes.ts";
 import { traceRun } from "../../app/trace-run.ts";
 import { waitForEnd } from "../../app/wait-for-end.ts";
 import { CicdError } from "../../errors/cicd-error.ts";

@@ -7,13 +7,14 @@ import { type Pack, pack } from "tar-stream";
 import type { LayerPath } from "../run/workspace.ts";
 
 /**
- * An uncompressed tar of a layer's files, directories and links with their modes, by name; read as fast as it is taken.
+ * An uncompressed tar of the files, directories and links of layers with their modes, one layer after the other and each by name;
+ * read as fast as it is taken.
  * Aborting `signal` or canceling it ends the reading. It errors with what the file system throws.
  */
-export function packLayer(layer: LayerPath, signal: AbortSignal): ReadableStream<Uint8Array> {
+export function packLayers(layers: readonly LayerPath[], signal: AbortSignal): ReadableStream<Uint8Array> {
   const archive = pack();
   const fill = async () => {
-    await addDirectory(archive, layer, "", signal);
+    for (const layer of layers) await addDirectory(archive, layer, "", signal);
     archive.finalize();
   };
   fill().catch((error: unknown) =>
