@@ -73,7 +73,7 @@ test("when says after which results it is saved; a time-out saves nothing", asyn
 
 test("keys hold variables, follow files, and fall back", async () => {
   await using orchestra = await Orchestra.open({ files: { lock: "1" } });
-  const text = (key: string) => ({ key: { kind: "text", text: key } as const });
+  const text = (key: string): Partial<Cache> => ({ key: { kind: "text", text: key } });
   const files = (name: string, prefix?: string) => ({
     key: { kind: "files", files: [name], prefix } as const,
   });
