@@ -74,11 +74,15 @@ describe("the JSON Schema", () => {
     const inWorkflow = properties(properties(schema).workflow);
     const inVariable = properties(lastAlternative(inJob.variables.additionalProperties));
     const inCache = properties(inJob.cache.anyOf[0]);
+    const inService = properties(lastAlternative(inJob.services.items));
     const seen = {
       pipeline: Object.keys(properties(schema)),
       job: Object.keys(inJob),
       default: Object.keys(properties(defaults)),
       image: Object.keys(properties(lastAlternative(inJob.image))),
+      service: Object.keys(inService),
+      healthcheck: Object.keys(properties(inService.healthcheck)),
+      hooks: Object.keys(properties(inJob.hooks)),
       artifacts: Object.keys(properties(inJob.artifacts)),
       cache: Object.keys(inCache),
       cache_key: Object.keys(properties(lastAlternative(inCache.key))),
@@ -105,6 +109,7 @@ describe("the JSON Schema", () => {
       ...Object.values(inWorkflow),
       ...Object.values(inVariable),
       ...Object.values(inCache),
+      ...Object.values(inService),
     ]) {
       expect(String(value.description).length).toBeGreaterThan(10);
     }
@@ -118,6 +123,12 @@ describe("the JSON Schema", () => {
       job: { ...base, jobs: { a: { ...job, zzz: 1 } } },
       default: { ...base, default: { zzz: 1 } },
       image: { ...base, jobs: { a: { ...job, image: { name: "x", zzz: 1 } } } },
+      service: { ...base, jobs: { a: { ...job, services: [{ name: "x", zzz: 1 }] } } },
+      healthcheck: {
+        ...base,
+        jobs: { a: { ...job, services: [{ name: "x", healthcheck: { test: "x", zzz: 1 } }] } },
+      },
+      hooks: { ...base, jobs: { a: { ...job, hooks: { zzz: 1 } } } },
       artifacts: { ...base, jobs: { a: { ...job, artifacts: { paths: ["x"], zzz: 1 } } } },
       cache: { ...base, jobs: { a: { ...job, cache: { paths: ["x"], zzz: 1 } } } },
       cache_key: { ...base, jobs: { a: { ...job, cache: { paths: ["x"], key: { files: ["y"], zzz: 1 } } } } },
