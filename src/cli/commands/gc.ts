@@ -25,8 +25,8 @@ export default defineCicdCommand({
     "dry-run": { kind: "boolean", summary: "only show what would go" },
   },
   details: [
-    "Removes old runs, artifacts that have expired, snapshots and clones that were not used for a day, and what",
-    "processes that died left in Docker. Runs that go on are never touched.",
+    "Removes old runs, artifacts that have expired, snapshots and clones that were not used for a day, caches of jobs",
+    "that were not used for 14, and what processes that died left in Docker. Runs that go on are never touched.",
   ].join("\n"),
   examples: ["cicd gc --dry-run", "cicd gc --keep-last 5 --older-than 7d"],
   async run({ flags, app, config, output, signal }) {
