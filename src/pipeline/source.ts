@@ -59,6 +59,10 @@ export class Report {
     return this.problems.some(({ severity }) => severity === "error");
   }
 
+  has(code: DiagnosticCode): boolean {
+    return this.problems.some((problem) => problem.code === code);
+  }
+
   error(code: DiagnosticCode, span: Span, message: string, hint?: string): undefined {
     this.problems.push({ severity: "error", code, span, message, hint });
   }

@@ -11,6 +11,9 @@ const PLACES: Record<Form, { directory: string; file: string }> = {
   gitlab: { directory: join(import.meta.dir, "gitlab-cases"), file: ".gitlab-ci.yml" },
 };
 
+/** Of public projects: the whole folder of one is the tree around its pipeline file. */
+export const CORPUS = join(import.meta.dir, "corpus");
+
 /** A pipeline file; `files` is the tree around it, by path. */
 export interface GoldenCase {
   name: string;
@@ -29,6 +32,23 @@ export function goldenCases(form: Form = "native"): GoldenCase[] {
       const directory = join(all, name);
       const text = readFileSync(join(directory, file), "utf8");
       return { name, form, directory, text, files: readFiles(join(directory, "files")) };
+    });
+}
+
+export function corpus(): GoldenCase[] {
+  const projects = readdirSync(CORPUS, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return projects
+    .map(({ name }) => name)
+    .sort()
+    .map((name) => {
+      const files = readFiles(join(CORPUS, name));
+      return {
+        name,
+        form: "gitlab",
+        directory: join(CORPUS, name),
+        text: files.get(".gitlab-ci.yml")!,
+        files,
+      };
     });
 }
 

@@ -88,8 +88,11 @@ class Extender {
 
   private parent(name: string, span: Span): Extended | undefined {
     if (!this.jobs.has(name)) {
-      const hint = this.context.suggester.hint(name, [...this.jobs.keys()]);
-      this.report(span, `there is no job or template "${name.slice(0, 80)}"`, hint ?? this.known());
+      const { report, suggester } = this.context;
+      const hint = report.has("CONFIG_INCLUDE_REMOTE")
+        ? "it may stand in what cannot be included: copy that into the repository"
+        : (suggester.hint(name, [...this.jobs.keys()]) ?? this.known());
+      this.report(span, `there is no job or template "${name.slice(0, 80)}"`, hint);
       return undefined;
     }
     const at = this.path.indexOf(name);

@@ -1,8 +1,8 @@
 import { foreignJobKey } from "../foreign-keys.ts";
-import { MAX_NAME_LENGTH, NAME_PATTERN, nameProblem } from "../names.ts";
 import { list, located, type Shape } from "../shape.ts";
-import { dictionary, object } from "../shape-object.ts";
+import { object } from "../shape-object.ts";
 import { JOB_KEYWORDS } from "./job.ts";
+import { jobsOf } from "./jobs.ts";
 import { passOver } from "./leftovers.ts";
 import { defaults } from "./native.ts";
 import { except, only } from "./only-except.ts";
@@ -51,17 +51,7 @@ export const GITLAB_PIPELINE = object(
     variables: { shape: variables, about: "Environment variables of all jobs." },
     default: { shape: defaults, about: "What jobs use where they lack the key." },
     jobs: {
-      shape: dictionary({
-        noun: "a mapping of jobs",
-        of: job,
-        keyProblem: nameProblem,
-        keySchema: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
-        atLeast: {
-          count: 1,
-          message: "there are no jobs",
-          hint: "add a job: hello: { script: echo hello }",
-        },
-      }),
+      shape: jobsOf(job, { example: "hello: { script: echo hello }" }),
       about: "The jobs by name.",
     },
   },
