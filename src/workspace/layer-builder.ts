@@ -159,7 +159,8 @@ export class LayerBuilder {
 
   private async writePart(path: string, limit: number, content: AsyncIterable<Uint8Array>): Promise<Content> {
     const hash = createHash("sha256");
-    const handle = await open(this.part, "wx", 0o600);
+    // A content that was known already left its part behind.
+    const handle = await open(this.part, "w", 0o600);
     let sizeBytes = 0;
     try {
       for await (const chunk of content) {

@@ -89,6 +89,13 @@ describe("a cache", () => {
     expect(listTree((await find(["npm"]))!.path)).toEqual({ a: "2" });
   });
 
+  test("of several large files is saved again and again", async () => {
+    const large = ["x", "y", "z"].map((letter) => [letter, letter.repeat(400_000)]);
+    const directory = await directoryOf(Object.fromEntries(large));
+    for (const was of ["kept", "same", "same"]) expect((await save("large", directory)).was).toBe(was);
+    expect(listTree((await find(["large"]))!.path)).toEqual(Object.fromEntries(large));
+  });
+
   test("keeps links wherever they lead, and follows none", async () => {
     const directory = await directoryOf({ a: "a" });
     symlinkSync("/etc", join(directory, "out"));
