@@ -156,7 +156,7 @@ function textOf({ key }: Cache): string {
 }
 
 function named(key: string): string {
-  return `cache ${JSON.stringify(key.length > 100 ? `${key.slice(0, 100)}…` : key)}`;
+  return `cache ${JSON.stringify(key)}`;
 }
 
 /** In units of a thousand: `184 MB`. */

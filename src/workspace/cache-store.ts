@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../errors/cicd-error.ts";
@@ -8,11 +9,10 @@ import { checkLayer } from "./check-layer.ts";
 import { hasErrno } from "./io-error.ts";
 import { hashKeyFiles } from "./key-files.ts";
 import type { LayerLimits } from "./layer-builder.ts";
-import { markUsed, NAME_LENGTH, type StateDirectory, shortHash, writeWhole } from "./state-directory.ts";
+import { markUsed, NAME_LENGTH, type StateDirectory, writeWhole } from "./state-directory.ts";
 
-/** What the file of a cache holds: scope and key to tell hashes apart, and the layer. */
-export interface CachePointer extends CacheScope {
-  key: string;
+/** What the file of a cache holds. Keys, in which a job may put anything, stand in no file. */
+export interface CachePointer {
   layer: string;
   sizeBytes: number;
   savedAt: number;
@@ -48,18 +48,19 @@ export function createCacheStore(
     },
     hashFiles: async (tree, patterns) => hashKeyFiles(await snapshotPath(tree), patterns),
     openSink: () => openArtifactSink(state, blobs, { ...limits, links: "any" }),
-    async keep({ repoKey, trust }, key, { layer, sizeBytes }) {
-      const there = await findOne(state, { repoKey, trust }, key).catch(() => undefined);
+    async keep(scope, key, { layer, sizeBytes }) {
+      const there = await findOne(state, scope, key).catch(() => undefined);
       if (there?.layer === layer) return "same";
-      const pointer: CachePointer = { repoKey, trust, key, layer, sizeBytes, savedAt: Date.now() };
-      await writeWhole(state, pointerPath(state, { repoKey, trust }, key), JSON.stringify(pointer));
+      const pointer: CachePointer = { layer, sizeBytes, savedAt: Date.now() };
+      await writeWhole(state, pointerPath(state, scope, key), JSON.stringify(pointer));
       return "kept";
     },
   };
 }
 
 function pointerPath(state: StateDirectory, { repoKey, trust }: CacheScope, key: string): string {
-  return join(state.caches, shortHash(JSON.stringify([repoKey, trust, key])));
+  const text = JSON.stringify([repoKey, trust, key]);
+  return join(state.caches, createHash("sha256").update(text).digest("hex"));
 }
 
 /** Undefined: there is none, or what is there is none. */
@@ -82,8 +83,7 @@ async function findOne(
   const file = pointerPath(state, scope, key);
   try {
     const pointer = await readPointer(file);
-    if (pointer === undefined || pointer.key !== key) return undefined;
-    if (pointer.repoKey !== scope.repoKey || pointer.trust !== scope.trust) return undefined;
+    if (pointer === undefined) return undefined;
     const path = join(state.layers, pointer.layer);
     if (!(await markUsed(path))) return undefined;
     const now = new Date();

@@ -14,7 +14,7 @@ export interface StateDirectory {
   readonly snapshots: string;
   /** `<96 bits of the content's SHA-256, hex>`: a directory per artifact layer. */
   readonly layers: string;
-  /** `<96 bits of a hash of scope and key, hex>`: a file per cache that names its layer; see `cache-store.ts`. */
+  /** `<SHA-256 of scope and key, hex>`: a file per cache that names its layer; see `cache-store.ts`. */
   readonly caches: string;
   /** `ab/cdef…`: a file per artifact content; `.x` is added where it is executable. */
   readonly blobs: string;
