@@ -55,7 +55,7 @@ const read = object(
     onUnknown(key, _value, keySpan, { report, lax }) {
       if (lax !== true || !OTHER_KINDS.has(key)) return false;
       const message = `"${key}" has no effect here: the files are kept as artifacts, and nothing reads them`;
-      report.warning("GITLAB_LEFTOVER", keySpan, message, "keep them under artifacts:paths");
+      report.warning("GITLAB_LEFTOVER", keySpan, message, "junit and dotenv are read");
       return true;
     },
   },
