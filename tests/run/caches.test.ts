@@ -74,8 +74,8 @@ test("when says after which results it is saved; a time-out saves nothing", asyn
 test("keys hold variables, follow files, and fall back", async () => {
   await using orchestra = await Orchestra.open({ files: { lock: "1" } });
   const text = (key: string): Partial<Cache> => ({ key: { kind: "text", text: key } });
-  const files = (name: string, prefix?: string) => ({
-    key: { kind: "files", files: [name], prefix } as const,
+  const files = (name: string, prefix?: string): Partial<Cache> => ({
+    key: { kind: "files", files: [name], prefix },
   });
   const push = { policy: "push" };
   expect(await said(orchestra, write("a", { ...push, ...text("$CI_JOB_NAME-$NOTHING") }))).toEqual([
