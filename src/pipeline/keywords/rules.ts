@@ -101,6 +101,7 @@ function flatList<T>(item: Shape<T>, noun: string): Shape<T[]> {
   const shape = list(item, { noun });
   return {
     ...shape,
+    schema: { type: "array", items: { anyOf: [{ type: "array" }, item.schema] } },
     read(node, context) {
       if (node.kind !== "list" || !node.items.some(({ kind }) => kind === "list"))
         return shape.read(node, context);
