@@ -63,6 +63,8 @@ export const DRY_RUN_BODY = v.strictObject({
   variables: v.optional(VARIABLES, {}),
   jobs: v.optional(JOBS, []),
   stage: v.exactOptional(NAME),
+  /** Manual jobs that start in their turn. */
+  manual: v.optional(JOBS, []),
 });
 
 export const EXPLAIN_BODY = v.strictObject({
@@ -103,6 +105,8 @@ export const START_BODY = v.strictObject({
   variables: v.optional(VARIABLES, {}),
   jobs: v.optional(JOBS, []),
   stage: v.exactOptional(NAME),
+  /** Manual jobs that start in their turn. */
+  manual: v.optional(JOBS, []),
 });
 
 export const CANCEL_BODY = v.strictObject({
@@ -114,6 +118,9 @@ export const NO_BODY = v.strictObject({});
 
 /** Without jobs: all that failed or were canceled. */
 export const RETRY_BODY = v.strictObject({ jobs: v.optional(JOBS, []) });
+
+/** Names of jobs of the run. */
+export const PLAY_BODY = v.strictObject({ jobs: v.pipe(JOBS, v.minLength(1)) });
 
 export const TOKEN_NAME = v.pipe(
   v.string(),

@@ -158,6 +158,15 @@ export const ROUTES = {
     body: { ...SMALL_BODY, schema: request.RETRY_BODY },
     response: ok(REOPENED_RUN),
   },
+  playRun: {
+    method: "POST",
+    path: "/api/v1/runs/{run}/play",
+    role: "run",
+    summary: "Starts manual jobs, and delayed ones at once",
+    params: request.RUN_PARAMS,
+    body: { ...SMALL_BODY, schema: request.PLAY_BODY },
+    response: ok(REOPENED_RUN),
+  },
   followRun: {
     method: "GET",
     path: "/api/v1/runs/{run}/events",

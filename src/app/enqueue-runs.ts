@@ -19,6 +19,8 @@ export interface EnqueueRequest extends Omit<PipelineChoice, "imageRequired"> {
   variables: Record<string, string>;
   jobs: string[];
   stage?: string;
+  /** Manual jobs that start in their turn. */
+  manual?: string[];
   executor: ExecutorKind;
   trigger: Trigger;
   /** As in `RunRecord`: the same one again gives the same runs. */

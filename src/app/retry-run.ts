@@ -59,7 +59,7 @@ function isToRunAgain(job: JobRecord, named: string[]): boolean {
 }
 
 /** What the jobs take over from jobs that stay as they are must still be stored. */
-async function checkArtifacts(app: App, detail: RunDetail, chosen: JobRecord[]): Promise<void> {
+export async function checkArtifacts(app: App, detail: RunDetail, chosen: JobRecord[]): Promise<void> {
   const names = chosen.map((job) => job.name);
   for (const { name, index } of chosen) {
     for (const supplier of detail.run.plan.jobs[index]!.artifactsFrom) {
@@ -85,7 +85,7 @@ function nothingToDo(run: string, named: string[]): CicdError {
 
 const EVENTS_PER_READ = 1000;
 
-async function lastEventId(store: Store, runId: string): Promise<number> {
+export async function lastEventId(store: Store, runId: string): Promise<number> {
   for (let last = 0; ; ) {
     const events = await store.readEvents(runId, last, EVENTS_PER_READ);
     last = events.at(-1)?.id ?? last;

@@ -26,6 +26,8 @@ export interface RunRequest extends PipelineSelection {
   variables: Record<string, string>;
   jobs: string[];
   stage?: string;
+  /** Manual jobs that start in their turn. */
+  manual?: string[];
   executor: ExecutorKind;
   trigger: Trigger;
 }

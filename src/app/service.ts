@@ -79,6 +79,8 @@ export interface RemoteService extends Service {
   start(request: PlanRequest, signal: AbortSignal): Promise<StartedRuns>;
   /** As `reopenRun`; the server's workers go on with it. */
   retry(runId: string, options: { jobs: string[] }, signal: AbortSignal): Promise<ReopenedRun>;
+  /** As `playJobs`; the server's workers go on with it. */
+  play(runId: string, options: { jobs: string[] }, signal: AbortSignal): Promise<ReopenedRun>;
   /** Asks for it and does not wait. */
   cancelRuns(runIds: string[], signal: AbortSignal): Promise<void>;
   /** For `doctor`: that it answers, takes the token and has workers. */
@@ -96,6 +98,8 @@ export interface PlanRequest extends PipelineSelection {
   variables: Record<string, string>;
   jobs: string[];
   stage?: string;
+  /** Manual jobs that start in their turn. */
+  manual?: string[];
 }
 
 export interface ExplainRequest extends PipelineSelection {

@@ -67,6 +67,11 @@ export const COMMANDS: CommandEntry[] = [
     load: () => load(import("./commands/retry.ts")),
   },
   {
+    name: "play",
+    summary: "starts manual jobs, and delayed ones at once",
+    load: () => load(import("./commands/play.ts")),
+  },
+  {
     name: "artifacts",
     summary: "lists and fetches the artifacts of a run",
     load: () => load(import("./commands/artifacts.ts")),

@@ -57,6 +57,10 @@ export const JOB_CHOICE_FLAGS = {
   var: { kind: "list", value: "K=V", summary: "a variable for this run; may be repeated" },
 } as const satisfies FlagDefs;
 
+export const MANUAL_FLAG = {
+  manual: { kind: "list", value: "JOB", summary: "start this manual job in its turn; may be repeated" },
+} as const satisfies FlagDefs;
+
 export const OVERRIDE_FLAG = {
   override: {
     kind: "list",

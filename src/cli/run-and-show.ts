@@ -1,5 +1,9 @@
 import { driveRuns } from "../app/drive-runs.ts";
+import { readRun } from "../app/find-run.ts";
+import { playJobs } from "../app/play-jobs.ts";
+import type { RunJson } from "../app/shapes.ts";
 import { EXIT } from "../errors/codes.ts";
+import { askWhatToStart, mayAsk } from "./ask-what-to-start.ts";
 import type { CommandContext } from "./command.ts";
 import type { FlagDefs } from "./flags.ts";
 import { exitStatusOf, type ShownRun, showRuns } from "./show-runs.ts";
@@ -10,10 +14,33 @@ type Context = Pick<CommandContext<FlagDefs>, "app" | "config" | "output" | "int
 const NOTES = ["canceling, Ctrl-C again to kill", "killing"];
 
 /**
- * Drives runs of this process to their end and shows them meanwhile. The first interrupt cancels them, the second kills.
- * Returns the exit status of all of them together.
+ * Drives runs of this process to their end and shows them meanwhile. The first interrupt cancels them, the second kills. Where one
+ * comes to wait for manual jobs and somebody is at the terminal, asks whether to start them. Returns the exit status of all of
+ * them together.
  */
 export async function runAndShow(context: Context, runs: ShownRun[]): Promise<number> {
+  const ended = await driveAndShow(context, runs);
+  for (const [index, { id, named }] of runs.entries()) {
+    for (;;) {
+      const played = await askToPlay(context, ended[index]!);
+      if (played === undefined) break;
+      const { afterEvent } = played;
+      ended.splice(index, 1, ...(await driveAndShow(context, [{ id, named, afterEvent }])));
+    }
+  }
+  return context.interrupts.wasInterrupted ? EXIT.interrupted : exitStatusOf(ended);
+}
+
+/** Undefined: nothing is to be started, or nobody can be asked. */
+async function askToPlay({ app, config, output, interrupts }: Context, run: RunJson) {
+  if (run.awaits.length === 0 || !mayAsk(output) || interrupts.wasInterrupted) return undefined;
+  const jobs = await askWhatToStart(output, run, interrupts.signal);
+  if (jobs.length === 0) return undefined;
+  const options = { jobs, actor: config.actor };
+  return playJobs(app, await readRun(app, run.id), options, interrupts.signal);
+}
+
+async function driveAndShow(context: Context, runs: ShownRun[]): Promise<RunJson[]> {
   const { app, config, output, interrupts } = context;
   const view = chooseView(output);
   const cancel = new AbortController();
@@ -37,5 +64,5 @@ export async function runAndShow(context: Context, runs: ShownRun[]): Promise<nu
   const [driven, shown] = await Promise.allSettled([driving, showing]);
   if (driven.status === "rejected") throw driven.reason;
   if (shown.status === "rejected") throw shown.reason;
-  return interrupts.wasInterrupted ? EXIT.interrupted : exitStatusOf(shown.value);
+  return shown.value;
 }

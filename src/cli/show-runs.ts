@@ -50,7 +50,7 @@ async function tellUnstarted(output: Output, run: RunJson, named: string[]): Pro
     if (note !== null && named.includes(name)) await output.err(`${printable(note)}\n`);
   }
   for (const job of run.awaits) {
-    const words = ["cicd", "retry", "-p", run.pipeline, "--run", String(run.number), "--job", job];
+    const words = ["cicd", "play", job, "-p", run.pipeline, "--run", String(run.number)];
     output.note(`start ${printable(job)} with: ${words.map(shellWord).map(printable).join(" ")}`);
   }
 }

@@ -71,9 +71,9 @@ export class ServerService implements RemoteService {
   }
 
   async dryRun(request: PlanRequest, signal: AbortSignal): Promise<DryRunAnswer> {
-    const { file, branch, commit, variables, jobs, stage } = request;
+    const { file, branch, commit, variables, jobs, manual = [], stage } = request;
     if (file !== undefined && (branch ?? commit) !== undefined) await openSource(this.app, request, signal);
-    const choice = { variables, jobs, ...(stage === undefined ? {} : { stage }) };
+    const choice = { variables, jobs, manual, ...(stage === undefined ? {} : { stage }) };
     const body = { ...(await this.toJudge(request, signal)), ...choice, isNamed: file !== undefined };
     try {
       const { plans, warnings } = await this.client.ask("dryRun", { body, isRepeatable: true }, signal);
@@ -165,6 +165,10 @@ export class ServerService implements RemoteService {
 
   async cancelRuns(runIds: string[], signal: AbortSignal): Promise<void> {
     await Promise.all(runIds.map((id) => this.cancelRun(id, 0, signal)));
+  }
+
+  play(runId: string, options: { jobs: string[] }, signal: AbortSignal): Promise<ReopenedRun> {
+    return this.client.ask("playRun", { params: { run: runId }, body: options }, signal);
   }
 
   retry(runId: string, options: { jobs: string[] }, signal: AbortSignal): Promise<ReopenedRun> {

@@ -77,12 +77,13 @@ async function start(
 }
 
 async function toCommon(app: App, request: PlanRequest): Promise<Omit<StartBody, "source">> {
-  const { pipeline, file, overrides, variables, jobs, stage } = request;
+  const { pipeline, file, overrides, variables, jobs, manual = [], stage } = request;
   return {
     requestId: crypto.randomUUID(),
     overrides,
     variables,
     jobs,
+    manual,
     ...(stage === undefined ? {} : { stage }),
     ...(pipeline === undefined ? {} : { pipeline }),
     ...(file === undefined ? {} : { file: { name: file, text: await app.files.readText(file) } }),

@@ -18,6 +18,7 @@ import {
 } from "./records.ts";
 import { isRetryWanted, ownExitCode } from "./retry-policy.ts";
 import type { RunChanges, RunState } from "./run-state.ts";
+import { isSameProcess } from "./same-process.ts";
 import { settle, startsNothing } from "./settle.ts";
 
 const DONE: CommandResult = { kind: "done", affectedJobs: [] };
@@ -210,12 +211,6 @@ function play(draft: Draft, names: string[], actor: string, owner: Owner | null)
 function isDrivenByAnother({ run }: Draft, owner: Owner | null): boolean {
   if (owner === null || TERMINAL_RUN_STATUSES.has(run.status) || run.status === "manual") return false;
   return !isSameProcess(run.owner, owner);
-}
-
-function isSameProcess(one: Owner | null, other: Owner): boolean {
-  const { machineId, bootId, pid, processStart } = other;
-  if (one?.machineId !== machineId || one.bootId !== bootId) return false;
-  return one.pid === pid && one.processStart === processStart;
 }
 
 function reopen(draft: Draft, jobs: JobRecord[], actor: string, owner: Owner | null): void {

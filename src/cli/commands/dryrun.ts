@@ -4,6 +4,7 @@ import {
   FILE_FLAG,
   JOB_CHOICE_FLAGS,
   LOCAL_FLAG,
+  MANUAL_FLAG,
   OVERRIDE_FLAG,
   PIPELINE_FLAG,
   REF_FLAGS,
@@ -23,6 +24,7 @@ export default defineCicdCommand({
     ...REF_FLAGS,
     ...OVERRIDE_FLAG,
     ...JOB_CHOICE_FLAGS,
+    ...MANUAL_FLAG,
     executor: EXECUTION_FLAGS.executor,
   },
   details: "`cicd --dryrun` is the same. With --json: one document per pipeline, one per line.",
@@ -33,6 +35,7 @@ export default defineCicdCommand({
       ...toPipelineSelection(flags, config.executor ?? "docker"),
       variables: toVariables(flags.var),
       jobs: flags.job,
+      manual: flags.manual,
       ...(flags.stage === undefined ? {} : { stage: flags.stage }),
     };
     refuseWithServer(await context.remote(), { "--executor": flags.executor });

@@ -8,6 +8,7 @@ import {
   FILE_FLAG,
   JOB_CHOICE_FLAGS,
   LOCAL_FLAG,
+  MANUAL_FLAG,
   OVERRIDE_FLAG,
   PIPELINE_FLAG,
   REF_FLAGS,
@@ -31,6 +32,7 @@ export default defineCicdCommand({
     ...FILE_FLAG,
     ...OVERRIDE_FLAG,
     ...JOB_CHOICE_FLAGS,
+    ...MANUAL_FLAG,
     ...EXECUTION_FLAGS,
     detach: { kind: "boolean", short: "d", summary: "run in the background; return at once" },
   },
@@ -45,6 +47,7 @@ export default defineCicdCommand({
     "cicd run",
     "cicd run -p web --job unit",
     "cicd run -b main -o default.image=node:22 --var LOG=debug",
+    "cicd run --manual deploy",
     "cicd run --detach",
   ],
   endsItself: true,
@@ -54,6 +57,7 @@ export default defineCicdCommand({
     const choice = {
       variables: toVariables(flags.var),
       jobs: flags.job,
+      manual: flags.manual,
       ...(flags.stage === undefined ? {} : { stage: flags.stage }),
     };
     const remote = await context.remote();

@@ -1,8 +1,10 @@
 import type { QueryOf } from "../../api/routes.ts";
+import type { App } from "../../app/app.ts";
 import { cancelRun, stopRun } from "../../app/cancel-runs.ts";
 import { describeRun } from "../../app/describe-run.ts";
 import { explainRecorded } from "../../app/explain-job.ts";
 import { findRun, readRun, toRunFilter } from "../../app/find-run.ts";
+import { playJobs } from "../../app/play-jobs.ts";
 import { report } from "../../app/report.ts";
 import { reopenRun } from "../../app/retry-run.ts";
 import { toRunSummaryJson } from "../../app/shapes.ts";
@@ -10,7 +12,7 @@ import { traceRun } from "../../app/trace-run.ts";
 import { waitForEnd } from "../../app/wait-for-end.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { RunRecord } from "../../run/records.ts";
-import type { RunFilter } from "../../run/store.ts";
+import type { RunDetail, RunFilter } from "../../run/store.ts";
 import type { Handlers } from "../handler.ts";
 import type { Context } from "../parts.ts";
 import { repoKeyOf } from "../repo-key.ts";
@@ -24,6 +26,7 @@ export const runHandlers: Handlers<
   | "cancelRun"
   | "stopRun"
   | "retryRun"
+  | "playRun"
   | "traceRun"
   | "explainRun"
   | "report"
@@ -67,13 +70,20 @@ export const runHandlers: Handlers<
 
   async retryRun({ params, body }, context) {
     const { app, signal } = context;
-    const detail = await readRun(app, params.run);
-    if (detail.run.mode === "local") {
-      throw new CicdError("NOT_SUPPORTED", "this run is not of the server's queue", {
-        hint: "it is retried by the cicd that made it, without --server",
-      });
-    }
+    const detail = await readQueued(app, params.run, "retried");
     return reopenRun(app, detail, { jobs: body.jobs, actor: actorOf(context) }, signal);
+  },
+
+  async playRun({ params, body }, context) {
+    const { app, signal } = context;
+    const detail = await readQueued(app, params.run, "played");
+    const { isOurs: _, ...played } = await playJobs(
+      app,
+      detail,
+      { jobs: body.jobs, actor: actorOf(context) },
+      signal,
+    );
+    return played;
   },
 
   async traceRun({ params }, { app }) {
@@ -94,6 +104,15 @@ export const runHandlers: Handlers<
     return { pipelines: await store.listPipelines(await repoKeyOf(app, query.repo, signal)) };
   },
 };
+
+/** Throws NOT_SUPPORTED for a run that a process of its own drives. */
+async function readQueued(app: App, runId: string, doing: string): Promise<RunDetail> {
+  const detail = await readRun(app, runId);
+  if (detail.run.mode === "queue") return detail;
+  throw new CicdError("NOT_SUPPORTED", "this run is not of the server's queue", {
+    hint: `it is ${doing} by the cicd that made it, without --server`,
+  });
+}
 
 /** Recorded with what was asked for. */
 function actorOf({ token }: Context): string {
