@@ -75,12 +75,13 @@ export class Sandbox implements AsyncDisposable {
     return (await Bun.file(join(this.directory, "state", "cicd", "instance")).text()).trim();
   }
 
-  /** Names of all containers and volumes that carry this sandbox's label. */
+  /** Names of all containers, volumes and networks that carry this sandbox's label. */
   async dockerObjects(): Promise<string[]> {
     const filter = `label=cicd.instance=${await this.instance()}`;
     const containers = await docker("ps", "-a", "--filter", filter, "--format", "container {{.Names}}");
     const volumes = await docker("volume", "ls", "--filter", filter, "--format", "volume {{.Name}}");
-    return [...containers.split("\n"), ...volumes.split("\n")].filter((line) => line !== "");
+    const networks = await docker("network", "ls", "--filter", filter, "--format", "network {{.Name}}");
+    return [containers, volumes, networks].flatMap((list) => list.split("\n")).filter((line) => line !== "");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
