@@ -70,10 +70,11 @@ describe("the JSON Schema", () => {
     const lastAlternative = (value: Schema) => value.anyOf!.at(-1)!;
     const events = lastAlternative(properties(schema).on);
     const inOn = properties(events);
-    const inRule = properties(inJob.rules.items);
+    const inRule = properties(lastAlternative(inJob.rules.items));
     const inWorkflow = properties(properties(schema).workflow);
     const inVariable = properties(lastAlternative(inJob.variables.additionalProperties));
     const inCache = properties(inJob.cache.anyOf[0]);
+    const inEnvironment = properties(lastAlternative(inJob.environment));
     const inService = properties(lastAlternative(inJob.services.items));
     const seen = {
       pipeline: Object.keys(properties(schema)),
@@ -90,9 +91,12 @@ describe("the JSON Schema", () => {
       need: Object.keys(properties(lastAlternative(inJob.needs.items))),
       rule: Object.keys(inRule),
       workflow: Object.keys(inWorkflow),
-      workflow_rule: Object.keys(properties(inWorkflow.rules.items)),
+      workflow_rule: Object.keys(properties(lastAlternative(inWorkflow.rules.items))),
       parallel: Object.keys(properties(lastAlternative(inJob.parallel))),
       inherit: Object.keys(properties(inJob.inherit)),
+      environment: Object.keys(inEnvironment),
+      trigger: Object.keys(properties(inJob.trigger)),
+      forward: Object.keys(properties(properties(inJob.trigger).forward)),
       variable: Object.keys(inVariable),
       on: Object.keys(inOn),
       push: Object.keys(properties(lastAlternative(inOn.push))),
@@ -110,6 +114,7 @@ describe("the JSON Schema", () => {
       ...Object.values(inVariable),
       ...Object.values(inCache),
       ...Object.values(inService),
+      ...Object.values(inEnvironment),
     ]) {
       expect(String(value.description).length).toBeGreaterThan(10);
     }
@@ -139,6 +144,12 @@ describe("the JSON Schema", () => {
       workflow_rule: { ...base, workflow: { rules: [{ when: "always", zzz: 1 }] } },
       parallel: { ...base, jobs: { a: { ...job, parallel: { matrix: [{ A: "1" }], zzz: 1 } } } },
       inherit: { ...base, jobs: { a: { ...job, inherit: { default: true, zzz: 1 } } } },
+      trigger: { ...base, jobs: { a: { stage: "build", trigger: { include: "x.yml", zzz: 1 } } } },
+      forward: {
+        ...base,
+        jobs: { a: { stage: "build", trigger: { include: "x.yml", forward: { zzz: 1 } } } },
+      },
+      environment: { ...base, jobs: { a: { ...job, environment: { name: "x", zzz: 1 } } } },
       variable: { ...base, variables: { A: { value: "1", zzz: 1 } } },
       on: { ...base, on: { manual: true, zzz: 1 } },
       push: { ...base, on: { push: { zzz: 1 } } },

@@ -15,10 +15,10 @@ export default defineCicdCommand({
     file: { kind: "string", value: "PATH", summary: "set: the value is what this file holds" },
     "as-file": { kind: "boolean", summary: "set: jobs get a file with it, and its path in the variable" },
   },
-  details: `A job gets the secrets that it names: secrets: [NAME]; in a .gitlab-ci.yml those that its script, variables, image or services
-refer to. The value is asked for at the terminal, or read from stdin or from a file; it is never an argument. It
-lies encrypted in the database, the key in CICD_SECRET_KEY or in the state directory, and is masked in logs. With
---server and the token of an administrator the server keeps it.`,
+  details: `A job gets the secrets that it names: secrets: [NAME]; in a .gitlab-ci.yml those that its script, variables,
+image or services refer to. The value is asked for at the terminal, or read from stdin or from a file; it is never
+an argument. It lies encrypted in the database, the key in CICD_SECRET_KEY or in the state directory, and is masked
+in logs. With --server and the token of an administrator the server keeps it.`,
   examples: [
     "cicd secret set DEPLOY_TOKEN",
     "cicd secret set SSH_KEY --file ~/.ssh/deploy --as-file",
