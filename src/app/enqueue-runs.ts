@@ -110,6 +110,7 @@ async function loadFiles(
   const { overrides, pipeline, file } = request;
   const choice = { overrides, imageRequired: request.executor === "docker" };
   if (file !== undefined)
-    return [await judgeFile({ file: file.name, text: file.text }, choice, includesOf(source))];
-  return loadFromSource(source, { ...choice, ...(pipeline === undefined ? {} : { pipeline }) }, signal);
+    return [await judgeFile({ file: file.name, text: file.text }, choice, includesOf(source, request))];
+  const chosen = { ...choice, ...(pipeline === undefined ? {} : { pipeline }) };
+  return loadFromSource(source, chosen, request, signal);
 }

@@ -3,14 +3,16 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { Source } from "../run/workspace.ts";
 import type { App } from "./app.ts";
 import { choosePipelines, judgeFile, judgePipelines, parseFile, readOverrides } from "./judge-pipelines.ts";
-import { type IncludeTree, includesOf, noTree } from "./parse-in-rounds.ts";
+import { type IncludeOptions, type IncludeTree, includesOf, noTree } from "./parse-in-rounds.ts";
 import { PIPELINE_DIRECTORY, type PipelineTree, treeOfSource, treeOnDisk } from "./pipeline-tree.ts";
-import type {
-  LoadedFile,
-  LoadedPipelines,
-  PipelineChoice,
-  PipelineFile,
-  PipelineSelection,
+import {
+  includeOptions,
+  type LoadedFile,
+  type LoadedPipelines,
+  type PipelineChoice,
+  type PipelineFile,
+  type PipelineSelection,
+  type RunRequest,
 } from "./run-request.ts";
 
 /**
@@ -21,16 +23,19 @@ import type {
  */
 export async function loadPipelines(
   app: App,
-  selection: PipelineSelection,
+  selection: PipelineSelection & Partial<RunRequest>,
   signal: AbortSignal,
 ): Promise<LoadedPipelines> {
   readOverrides(selection.overrides);
   const source = await openSource(app, selection, signal);
   if (selection.file !== undefined) {
     const file = { file: selection.file, text: await app.files.readText(selection.file) };
-    return { source, files: [await judgeFile(file, selection, includesOf(source))] };
+    return {
+      source,
+      files: [await judgeFile(file, selection, includesOf(source, includeOptions(selection)))],
+    };
   }
-  return { source, files: await loadFromSource(source, selection) };
+  return { source, files: await loadFromSource(source, selection, includeOptions(selection)) };
 }
 
 /** The tree that a selection names, opened. */
@@ -52,9 +57,10 @@ export async function openSource(
 export async function loadFromSource(
   source: Source,
   choice: PipelineChoice,
+  options: IncludeOptions,
   signal?: AbortSignal,
 ): Promise<LoadedFile[]> {
-  return judgePipelines(await readFromSource(source), choice, includesOf(source), signal);
+  return judgePipelines(await readFromSource(source), choice, includesOf(source, options), signal);
 }
 
 /** The same as they are. Throws CONFIG_NOT_FOUND where there is none. */
@@ -129,7 +135,7 @@ async function readAll(tree: PipelineTree): Promise<PipelineFile[]> {
 export async function loadFile(
   app: App,
   file: string,
-  selection: PipelineSelection,
+  selection: PipelineSelection & Partial<RunRequest>,
   signal: AbortSignal,
 ): Promise<LoadedFile> {
   readOverrides(selection.overrides);
@@ -141,16 +147,26 @@ export async function loadFile(
 }
 
 /** The tree of a selection, opened when the first file of it is asked for. */
-function lazyTree(app: App, selection: PipelineSelection, signal: AbortSignal): IncludeTree {
+export function lazyTree(
+  app: App,
+  selection: PipelineSelection & Partial<RunRequest>,
+  signal: AbortSignal,
+): IncludeTree {
   let opened: Promise<IncludeTree> | undefined;
+  const openWhole = (source: Source) => includesOf(source, includeOptions(selection));
   const open = () => {
-    opened ??= openSource(app, selection, signal).then(includesOf, (error) => {
+    opened ??= openSource(app, selection, signal).then(openWhole, (error) => {
       if (!(error instanceof CicdError) || error.code !== "GIT_NOT_A_REPOSITORY") throw error;
       return noTree("there is no repository around");
     });
     return opened;
   };
-  return { read: async (path) => (await open()).read(path), paths: async () => (await open()).paths() };
+  return {
+    read: async (path) => (await open()).read(path),
+    paths: async () => (await open()).paths(),
+    facts: async () => (await open()).facts(),
+    changed: async (base) => (await open()).changed(base),
+  };
 }
 
 function noPipeline(): CicdError {

@@ -2,6 +2,7 @@ import type { ParseResult } from "../pipeline/parse-pipeline.ts";
 import type { RunRecord, Trigger } from "../run/records.ts";
 import type { Source } from "../run/workspace.ts";
 import type { ExecutorKind } from "./app.ts";
+import type { IncludeOptions } from "./parse-in-rounds.ts";
 
 /** Which of a tree's pipeline files, and how they are read. */
 export interface PipelineChoice {
@@ -11,6 +12,16 @@ export interface PipelineChoice {
   overrides: string[];
   /** False for the shell executor. */
   imageRequired: boolean;
+}
+
+/** What rules of includes look at, for a run by hand. */
+export function includeOptions(selection: PipelineSelection & Partial<RunRequest>): IncludeOptions {
+  const {
+    variables = {},
+    trigger = "cli",
+    executor = selection.imageRequired ? "docker" : "shell",
+  } = selection;
+  return { variables, trigger, executor };
 }
 
 /** Which pipeline files of which tree: the common part of check, dryrun and run. */

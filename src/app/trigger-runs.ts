@@ -9,6 +9,7 @@ import type { App, ExecutorKind } from "./app.ts";
 import { cancelOutdated } from "./auto-cancel.ts";
 import { findChangedPaths } from "./changed-paths.ts";
 import { openShared, queueFiles } from "./enqueue-runs.ts";
+import type { FactsOptions } from "./gather-facts.ts";
 import { nameOfFile } from "./judge-pipelines.ts";
 import { loadFromSource } from "./load-pipelines.ts";
 import type { Log } from "./log-line.ts";
@@ -38,7 +39,13 @@ export async function triggerRuns(
 ): Promise<DeliveryResult> {
   try {
     const source = await openEvent(app, repository, event, signal);
-    const files = await loadTriggered(source, options);
+    const pullRequest = event.kind === "pull_request" ? { pullRequest: pullRequestOf(event) } : {};
+    const facts = {
+      defaultBranch: repository.defaultBranch,
+      changed: () => findChangedPaths(app, repository, event, signal),
+    };
+    const { executor } = options;
+    const files = await loadTriggered(source, { executor, trigger: event.kind, ...pullRequest, ...facts });
     if (!isLate && event.kind === "push" && event.branch === repository.defaultBranch)
       await syncSchedules(app, repository.id, files);
     if (event.kind !== "tag" && asksToSkip(source.source.commitMessage ?? ""))
@@ -46,12 +53,7 @@ export async function triggerRuns(
     if (files.length === 0) return { runs: [], notes: [`there is no pipeline in ${PIPELINE_DIRECTORY}/`] };
     const { chosen, notes } = await chooseFiles(app, repository, event, files, signal);
     if (chosen.length === 0) return { runs: [], notes };
-    const request = { ...NOTHING_CHOSEN, executor: options.executor, trigger: event.kind, delivery };
-    const pullRequest = event.kind === "pull_request" ? { pullRequest: pullRequestOf(event) } : {};
-    const facts = {
-      defaultBranch: repository.defaultBranch,
-      changed: () => findChangedPaths(app, repository, event, signal),
-    };
+    const request = { ...NOTHING_CHOSEN, executor, trigger: event.kind, delivery };
     const queued = await queueFiles(app, source, chosen, { ...request, ...pullRequest, ...facts }, signal);
     const { runs } = queued;
     notes.push(...queued.warnings);
@@ -86,12 +88,10 @@ export function isFinal(error: unknown): error is CicdError {
 }
 
 /** The pipeline files of an opened commit; none where it has none. */
-export async function loadTriggered(
-  source: Source,
-  { executor }: Pick<TriggerOptions, "executor">,
-): Promise<LoadedFile[]> {
+export async function loadTriggered(source: Source, options: FactsOptions): Promise<LoadedFile[]> {
+  const choice = { overrides: [], imageRequired: options.executor === "docker" };
   try {
-    return await loadFromSource(source, { overrides: [], imageRequired: executor === "docker" });
+    return await loadFromSource(source, choice, { ...options, variables: {} });
   } catch (error) {
     if (error instanceof CicdError && error.code === "CONFIG_NOT_FOUND") return [];
     throw error;

@@ -52,6 +52,8 @@ export const DIAGNOSTIC_CODES = {
   CONFIG_INCLUDE_LIMIT: "More files are included, or larger ones, than are supported.",
   CONFIG_INCLUDE_REMOTE: "An include or a need of another project, which a run cannot fetch.",
   CONFIG_INPUT: "An input that is missing, unknown, of the wrong type, or not among its options.",
+  CONFIG_TRIGGER:
+    "A trigger job with keys of other jobs, or pipelines that start each other too deep or in a circle.",
   CONFIG_CACHE: "More caches of a job, files of a key or fallback keys than there may be.",
   CONFIG_PARALLEL: "More jobs than one may be multiplied to, or two of them with the same name.",
   CONFIG_NEED_MATRIX: "A need on values that no job of the matrix has.",

@@ -3,17 +3,33 @@ import { readPlainYaml } from "./plain-yaml.ts";
 import type { Report, Source } from "./source.ts";
 
 export const MAX_FILE_BYTES = 1024 * 1024;
+
+/** `header`: the document with `spec` that may stand before the one of the pipeline. */
+export interface YamlFile {
+  header: Node | undefined;
+  root: Node;
+}
+
 /**
  * Reads the one YAML document of a source. Undefined where the text is no YAML or exceeds a limit; then every problem
  * found has been reported.
  */
 export function readDocument(source: Source, report: Report): Node | undefined {
+  const file = readYamlFile(source, report);
+  if (file?.header === undefined) return file?.root;
+  const message = "a second YAML document begins here";
+  return report.error("CONFIG_SYNTAX", file.root.span, message, "one document is expected here");
+}
+
+/** The same of a file, which may have a header. */
+export function readYamlFile(source: Source, report: Report): YamlFile | undefined {
   if (!isReadableText(source, report)) return undefined;
-  return readPlainYaml(source, report) ?? readFullYaml(source, report);
+  const root = readPlainYaml(source, report);
+  return root === undefined ? readFullYaml(source, report) : { header: undefined, root };
 }
 
 /** By the full parser, which few files need: it is loaded for the first that does. */
-function readFullYaml(source: Source, report: Report): Node | undefined {
+function readFullYaml(source: Source, report: Report): YamlFile | undefined {
   const { readYaml } = require("./full-yaml.ts") as typeof import("./full-yaml.ts");
   return readYaml(source, report);
 }

@@ -1,7 +1,7 @@
 import { Composer, type CST, isMap, Lexer, Parser, type Document as YamlDocument } from "yaml";
 import { convertYaml } from "./convert-yaml.ts";
+import type { YamlFile } from "./document.ts";
 import { MAX_ALIASES, MAX_DEPTH, reportTooDeep, reportTooManyAliases } from "./document-rules.ts";
-import type { Node } from "./node.ts";
 import type { Report, Source } from "./source.ts";
 import { reportSyntaxErrors } from "./syntax-errors.ts";
 
@@ -14,7 +14,7 @@ const ERROR_WEIGHT = 100;
  * Reads what `readPlainYaml` leaves, by the full parser. Undefined where the text is no YAML or exceeds a limit; then every
  * problem found has been reported. Where the tokens became too many, errors of the line that was cut are no errors.
  */
-export function readYaml(source: Source, report: Report): Node | undefined {
+export function readYaml(source: Source, report: Report): YamlFile | undefined {
   const stream = tokenize(source, report);
   if (stream === undefined) return undefined;
   const { tokens, end } = stream;
@@ -22,35 +22,40 @@ export function readYaml(source: Source, report: Report): Node | undefined {
   const documents: YamlDocument.Parsed[] = [];
   for (const document of composer.compose(tokens, true, end)) {
     documents.push(document as YamlDocument.Parsed);
-    if (documents.length === 2) break;
+    if (documents.length === 3) break;
   }
+  const header = documents.length > 1 && declaresInputs(documents[0]!) ? documents.shift() : undefined;
   const [first, second] = documents;
   const cut = end < source.text.length;
   const reliable = cut
     ? Math.max(0, source.text.lastIndexOf("\n", end - 1)) || end
     : Number.POSITIVE_INFINITY;
-  const errors = first?.errors.filter(({ pos }) => pos[0] < reliable) ?? [];
-  if (first !== undefined && errors.length > 0) reportSyntaxErrors(errors, first, source, report);
-  else if (second !== undefined && declaresInputs(first!)) reportInputs(source, report);
+  const broken = [header, first].find((document) => errorsOf(document, reliable).length > 0);
+  if (broken !== undefined) reportSyntaxErrors(errorsOf(broken, reliable), broken, source, report);
   else if (second !== undefined) reportSecondDocument(second, source, report);
   else if (cut) reportTooManyTokens(source, end, report);
-  else return convertYaml(first, source, report);
+  else return convertFile(header, first, source, report);
+}
+
+function errorsOf(document: YamlDocument.Parsed | undefined, reliable: number) {
+  return document?.errors.filter(({ pos }) => pos[0] < reliable) ?? [];
+}
+
+function convertFile(
+  header: YamlDocument.Parsed | undefined,
+  first: YamlDocument.Parsed | undefined,
+  source: Source,
+  report: Report,
+): YamlFile | undefined {
+  const above = header === undefined ? undefined : convertYaml(header, source, report);
+  const root = convertYaml(first, source, report);
+  if (root === undefined || (header !== undefined && above === undefined)) return undefined;
+  return { header: above, root };
 }
 
 /** As the files do that are included with values for their inputs. */
 function declaresInputs({ contents }: YamlDocument.Parsed): boolean {
   return isMap(contents) && contents.has("spec");
-}
-
-function reportInputs(source: Source, report: Report): void {
-  const start = Math.max(0, source.text.indexOf("spec"));
-  const span = { source, start, end: start + 4 };
-  report.error(
-    "CONFIG_NOT_SUPPORTED",
-    span,
-    '"spec" is not supported yet',
-    "use variables instead of inputs",
-  );
 }
 
 function reportSecondDocument(second: YamlDocument.Parsed, source: Source, report: Report): void {

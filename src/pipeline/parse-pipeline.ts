@@ -1,15 +1,23 @@
 import { checkText } from "./check-text.ts";
-import { type ComposeFacts, compose, type FilesWanted, type FileText } from "./compose/compose.ts";
+import {
+  type ComposeFacts,
+  type FilesWanted,
+  type FileText,
+  isComposed,
+  NO_COMPOSE_FACTS,
+  openComposer,
+} from "./compose/compose.ts";
+import type { Composer } from "./compose/composer.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import { readDocument } from "./document.ts";
-import { NO_FACTS } from "./facts.ts";
-import { type FrontResult, formOf, frontOf } from "./front/front.ts";
+import { readYamlFile, type YamlFile } from "./document.ts";
+import { type FrontResult, formOf, frontOf, NO_CHILDREN } from "./front/front.ts";
 import { describeNode, type Node } from "./node.ts";
 import { applyOverrides, type Override } from "./overrides.ts";
 import type { Form, Pipeline } from "./pipeline.ts";
 import type { Located, ReadContext } from "./shape.ts";
 import { Report, type Source } from "./source.ts";
 import { Suggester } from "./suggest.ts";
+import { MAX_TRIGGER_LEVELS, triggersOf } from "./triggers.ts";
 
 export interface ParseOptions {
   /** Name of the file, for the diagnostics. */
@@ -43,9 +51,14 @@ export interface ParseResult {
  * over and does not count as a column.
  */
 export function parsePipeline(text: string, options: ParseOptions): ParseResult {
-  const source: Source = { file: options.file, text: text.startsWith("\ufeff") ? text.slice(1) : text };
+  const form = options.form ?? formOf(options.file);
+  const source: Source = {
+    file: options.file,
+    text: text.startsWith("\ufeff") ? text.slice(1) : text,
+    lastKeyCounts: form === "gitlab",
+  };
   const context: ReadContext = { report: new Report(), suggester: new Suggester() };
-  const read = new Reading(source, options, context);
+  const read = new Reading(source, form, options, context);
   const { name, pipeline } = read.run() ?? { name: undefined, pipeline: undefined };
   const isValid = read.wanted === null && !context.report.hasErrors;
   return {
@@ -58,39 +71,71 @@ export function parsePipeline(text: string, options: ParseOptions): ParseResult 
 }
 
 class Reading {
-  /** The file, then those it includes. */
-  readonly sources: Source[];
   readonly overrides: Source[] = [];
-  wanted: FilesWanted | null = null;
+  private composer: Composer | undefined;
 
   constructor(
     private readonly source: Source,
+    private readonly form: Form,
     private readonly options: ParseOptions,
     private readonly context: ReadContext,
-  ) {
-    this.sources = [source];
+  ) {}
+
+  /** The file, then those it includes and starts. */
+  get sources(): Source[] {
+    return [this.source, ...(this.composer?.sources ?? [])];
+  }
+
+  get wanted(): FilesWanted | null {
+    return this.composer?.wanted ?? null;
   }
 
   run(): FrontResult | undefined {
-    const { source, options, context } = this;
-    const { file, form = formOf(file), imageRequired = true } = options;
-    const root = readDocument(source, context.report);
-    if (root === undefined || !isMapping(root, source, context.report)) return undefined;
-    const composed = this.compose(root, form);
+    const { source, options, context, form } = this;
+    const file = readYamlFile(source, context.report);
+    if (file === undefined || !isMapping(file.root, source, context.report)) return undefined;
+    const composed = this.compose(file);
     if (composed === undefined) return undefined;
-    const front = frontOf(form);
     const overrides = options.overrides ?? [];
-    const document = applyOverrides(composed, overrides, this.overrides, front.shape, context);
+    const document = applyOverrides(composed, overrides, this.overrides, frontOf(form).shape, context);
     if (!checkText(document, [...this.sources, ...this.overrides], context.report)) return undefined;
-    return front.read(document, { file, imageRequired }, context);
+    return this.read(document, [[options.file.replace(/^\.\//, "")]]);
   }
 
-  private compose(root: Node, form: Form): Node | undefined {
-    const { files = new Map<string, FileText>(), facts = NO_FACTS } = this.options;
-    const { node, sources, wanted } = compose(root, { form, files, facts }, this.context);
-    this.sources.push(...sources);
-    this.wanted = wanted;
-    return node;
+  /** `files`: of this pipeline, and before them of those that start it. */
+  private read(document: Node, files: string[][]): FrontResult | undefined {
+    const children = this.children(document, files);
+    if (this.wanted !== null) return undefined;
+    const { file, imageRequired = true } = this.options;
+    return frontOf(this.form).read(document, { file, imageRequired, children }, this.context);
+  }
+
+  private compose(file: YamlFile): Node | undefined {
+    return isComposed(file, this.form) ? this.opened().compose(file) : file.root;
+  }
+
+  private opened(): Composer {
+    const { files = new Map<string, FileText>(), facts = NO_COMPOSE_FACTS } = this.options;
+    this.composer ??= openComposer({ form: this.form, files, facts }, this.context);
+    return this.composer;
+  }
+
+  /** The pipelines that jobs start, by the job's name. */
+  private children(document: Node, files: string[][]): ReadonlyMap<string, Pipeline> {
+    const triggers = document.kind === "map" ? triggersOf(document, this.form) : [];
+    if (triggers.length === 0) return NO_CHILDREN;
+    const children = new Map<string, Pipeline>();
+    for (const { name, trigger, span } of triggers) {
+      if (files.length > MAX_TRIGGER_LEVELS) {
+        const message = `pipelines that start pipelines more than ${MAX_TRIGGER_LEVELS} levels deep`;
+        this.context.report.error("CONFIG_TRIGGER", span, message, "put the jobs into the pipeline above");
+        continue;
+      }
+      const child = this.opened().composeChild(trigger, files.flat());
+      const pipeline = child && this.read(child.document, [...files, child.files])?.pipeline;
+      if (pipeline !== undefined) children.set(name, pipeline);
+    }
+    return children;
   }
 }
 

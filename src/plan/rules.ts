@@ -1,8 +1,8 @@
+import { evaluate, variablesOf } from "../pipeline/expression/evaluate.ts";
+import { compileFileGlob } from "../pipeline/expression/file-glob.ts";
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
 import type { Rule } from "../pipeline/pipeline.ts";
-import { evaluate, variablesOf } from "./evaluate.ts";
 import { expandReferences } from "./expand.ts";
-import { compileFileGlob } from "./file-glob.ts";
 import type { RuleTrace } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
 

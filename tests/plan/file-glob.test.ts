@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { compileFileGlob } from "../../src/plan/file-glob.ts";
+import { compileFileGlob } from "../../src/pipeline/expression/file-glob.ts";
 
 test.each([
   ["README.md", ["README.md"], ["docs/README.md", "README.mdx"]],

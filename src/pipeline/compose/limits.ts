@@ -14,6 +14,7 @@ export const MAX_LEVELS = 10;
 export class Budget {
   isSpent = false;
   private nodes = 0;
+  private characters = 0;
 
   constructor(private readonly report: Report) {}
 
@@ -26,6 +27,12 @@ export class Budget {
       this.report.error("CONFIG_TOO_MANY_ALIASES", span, message, "write smaller templates, or use fewer");
     }
     return !this.isSpent;
+  }
+
+  /** Of texts that inputs are put into. */
+  takeCharacters(characters: number, span: Span): boolean {
+    this.characters += characters;
+    return this.characters <= MAX_INCLUDED_CHARACTERS ? !this.isSpent : this.take(MAX_ADDED_NODES + 1, span);
   }
 
   /** Takes what stands in a document more than once. */

@@ -1,5 +1,5 @@
 import { DEFAULT_TIMEOUT_MS, type DefaultsValue, type JobValue } from "../keywords/native.ts";
-import type { Job } from "../pipeline.ts";
+import type { Job, Pipeline } from "../pipeline.ts";
 import { placeOf, type Span } from "../source.ts";
 import {
   buildAllowFailure,
@@ -11,6 +11,7 @@ import {
   buildRetry,
   buildRule,
   buildService,
+  buildTrigger,
   buildVariables,
 } from "./build-values.ts";
 
@@ -18,12 +19,15 @@ export interface JobContext {
   defaults: DefaultsValue;
   /** The stage of a job that names none. */
   stage: string;
+  /** The pipelines that trigger jobs start, by the job's name. */
+  children: ReadonlyMap<string, Pipeline>;
 }
 
 /** A job that has been read without errors, with what it takes of `default`. */
 export function buildJob(name: string, job: JobValue, keySpan: Span, context: JobContext): Job {
   const own = job.values;
-  const taken = takenDefaults(job, context.defaults);
+  const inherited = takenDefaults(job, context.defaults);
+  const taken = own.trigger === undefined ? inherited : defaultsOfTriggers(inherited);
   const image = own.image ?? taken.image;
   const artifacts = own.artifacts ?? taken.artifacts;
   return {
@@ -49,7 +53,7 @@ export function buildJob(name: string, job: JobValue, keySpan: Span, context: Jo
     coverage: own.coverage,
     resourceGroup: own.resource_group,
     preGetSources: (own.hooks ?? taken.hooks)?.values.pre_get_sources_script ?? [],
-    trigger: undefined,
+    trigger: own.trigger && buildTrigger(own.trigger, context.children.get(name)!),
     variables: buildVariables(own.variables),
     inheritVariables: own.inherit?.values.variables ?? true,
     timeoutMs: own.timeout ?? taken.timeout ?? DEFAULT_TIMEOUT_MS,
@@ -68,4 +72,9 @@ export function takenDefaults(job: JobValue, defaults: DefaultsValue): DefaultsV
   return Object.fromEntries(
     Object.entries(defaults).filter(([key]) => (inherited as string[]).includes(key)),
   );
+}
+
+/** Of the keys of `default`, a job that starts a pipeline can have this one. */
+function defaultsOfTriggers({ interruptible }: DefaultsValue): DefaultsValue {
+  return interruptible === undefined ? {} : { interruptible };
 }

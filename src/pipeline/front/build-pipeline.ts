@@ -2,12 +2,12 @@ import { DEFAULT_STAGES, type PipelineValue } from "../keywords/native.ts";
 import type { Pipeline } from "../pipeline.ts";
 import { buildJob } from "./build-job.ts";
 import { buildOn } from "./build-on.ts";
-import { buildVariables, buildWorkflow } from "./build-values.ts";
+import { buildOptions, buildVariables, buildWorkflow } from "./build-values.ts";
 
 /** The pipeline of a file without errors: defaults applied, words of YAML turned into the model's. */
-export function buildPipeline(value: PipelineValue): Pipeline {
+export function buildPipeline(value: PipelineValue, children: ReadonlyMap<string, Pipeline>): Pipeline {
   const { name, stages, on, workflow, variables, jobs, default: defaults } = value.values;
-  const context = { defaults: defaults?.values ?? {}, stage: "" };
+  const context = { defaults: defaults?.values ?? {}, stage: "", children };
   return {
     form: "native",
     name: name?.value ?? "",
@@ -15,6 +15,7 @@ export function buildPipeline(value: PipelineValue): Pipeline {
     on: buildOn(on),
     workflow: buildWorkflow(workflow),
     variables: buildVariables(variables),
+    ...buildOptions(variables),
     jobs: [...(jobs ?? [])].map(([jobName, job]) => buildJob(jobName, job.value!, job.keySpan, context)),
   };
 }

@@ -8,6 +8,7 @@ import type {
   RetryValue,
   RuleValue,
   ServiceValue,
+  TriggerValue,
   VariablesValue,
   VariableValue,
   WorkflowValue,
@@ -21,10 +22,12 @@ import type {
   Healthcheck,
   Image,
   Need,
+  Pipeline,
   Reports,
   RetryPolicy,
   Rule,
   Service,
+  TriggerJob,
   Variable,
   Variables,
   Workflow,
@@ -126,6 +129,12 @@ function buildCache({ values }: CacheValue): Cache {
   };
 }
 
+export function buildTrigger({ values }: TriggerValue, child: Pipeline): TriggerJob {
+  const { yaml_variables = true, pipeline_variables = false } = values.forward?.values ?? {};
+  const forward = { yamlVariables: yaml_variables, pipelineVariables: pipeline_variables };
+  return { child, depend: values.strategy === "depend", forward };
+}
+
 export function buildRetry(retry: RetryValue | undefined): RetryPolicy {
   return {
     max: (retry?.values.max ?? 0) as RetryPolicy["max"],
@@ -136,6 +145,14 @@ export function buildRetry(retry: RetryValue | undefined): RetryPolicy {
 
 export function buildVariables(variables: VariablesValue | undefined): Variables {
   return Object.fromEntries([...(variables ?? [])].map(([name, { value }]) => [name, buildVariable(value)]));
+}
+
+/** Nothing where no variable has options. */
+export function buildOptions(variables: VariablesValue | undefined): Pick<Pipeline, "variableOptions"> {
+  const limited = [...(variables ?? [])].flatMap(([name, { value }]): [string, string[]][] =>
+    typeof value === "object" && value.values.options !== undefined ? [[name, value.values.options]] : [],
+  );
+  return limited.length === 0 ? {} : { variableOptions: Object.fromEntries(limited) };
 }
 
 function buildVariable(variable: VariableValue | undefined): Variable {

@@ -15,7 +15,11 @@ export interface FrontOptions {
   file: string;
   /** False where jobs run without containers. */
   imageRequired: boolean;
+  /** The pipelines that its trigger jobs start, by the job's name. */
+  children: ReadonlyMap<string, Pipeline>;
 }
+
+export const NO_CHILDREN: ReadonlyMap<string, Pipeline> = new Map();
 
 /** `pipeline` undefined: an error was reported. */
 export interface FrontResult {

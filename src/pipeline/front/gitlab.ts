@@ -1,4 +1,5 @@
 import { checkJobs } from "../check-jobs.ts";
+import { checkTriggers } from "../check-triggers.ts";
 import {
   EDGE_STAGES,
   GITLAB_PIPELINE,
@@ -11,7 +12,7 @@ import type { Pipeline } from "../pipeline.ts";
 import type { ReadContext, Shape } from "../shape.ts";
 import { buildJob } from "./build-job.ts";
 import { buildOn } from "./build-on.ts";
-import { buildVariables, buildWorkflow } from "./build-values.ts";
+import { buildOptions, buildVariables, buildWorkflow } from "./build-values.ts";
 import type { Front } from "./front.ts";
 import { namedSecrets } from "./named-secrets.ts";
 import { onlyExceptRules } from "./only-except.ts";
@@ -25,15 +26,16 @@ const OWN_KEYS = new Set(["stages", "variables", "workflow", "include", "default
 /** `.gitlab-ci.yml`: jobs stand at the top, and so do some keys of `default`. */
 export const GITLAB: Front = {
   shape: topLevel(),
-  read(document, { imageRequired }, context) {
+  read(document, { imageRequired, children }, context) {
     const name = { value: GITLAB_NAME, span: document.span };
     const lax = { ...context, lax: true };
     const value = GITLAB_PIPELINE.read(regroup(document as MapNode, context), lax);
     if (value === undefined) return { name, pipeline: undefined };
     const options = { imageRequired, stages: GITLAB_STAGES, edges: EDGE_STAGES, stage: DEFAULT_STAGE };
     checkJobs(value, options, context);
+    checkTriggers(value.values.jobs, context);
     checkOnlyExcept(value, context);
-    return { name, pipeline: context.report.hasErrors ? undefined : buildGitlab(value) };
+    return { name, pipeline: context.report.hasErrors ? undefined : buildGitlab(value, children) };
   },
 };
 
@@ -72,6 +74,15 @@ function firstSpan(document: MapNode) {
 
 function isJob(key: string, { value, keySpan }: Entry, { report, suggester }: ReadContext): boolean {
   if (key.startsWith(".")) return false;
+  if (key === "pages") {
+    const message = 'the job "pages" publishes nothing here: it runs and its artifacts are kept';
+    report.warning(
+      "GITLAB_LEFTOVER",
+      keySpan,
+      message,
+      "publish them in its script, or leave it out by rules",
+    );
+  }
   if (value.kind === "map" || value.kind === "broken") return true;
   const known = [...OWN_KEYS, ...TOP_LEVEL_DEFAULTS];
   const hint = suggester.hint(key, known) ?? "a job is a mapping with script";
@@ -104,9 +115,9 @@ function checkOnlyExcept({ values }: GitlabValue, { report }: ReadContext): void
   }
 }
 
-function buildGitlab(value: GitlabValue): Pipeline {
+function buildGitlab(value: GitlabValue, children: ReadonlyMap<string, Pipeline>): Pipeline {
   const { stages, workflow, variables, jobs, default: defaults } = value.values;
-  const context = { defaults: defaults?.values ?? {}, stage: DEFAULT_STAGE };
+  const context = { defaults: defaults?.values ?? {}, stage: DEFAULT_STAGE, children };
   const named = stages?.map((stage) => stage.value) ?? GITLAB_STAGES;
   const built = buildWorkflow(workflow);
   return {
@@ -116,6 +127,7 @@ function buildGitlab(value: GitlabValue): Pipeline {
     on: buildOn(["push", "tag", "pull_request", "manual"]),
     workflow: built,
     variables: buildVariables(variables),
+    ...buildOptions(variables),
     jobs: [...(jobs ?? [])].map(([jobName, { value: job, keySpan }]) => {
       const { only, except } = job!.values;
       const rules = onlyExceptRules(only, except, built.rules !== undefined);

@@ -17,6 +17,7 @@ import { rules } from "./rules.ts";
 import { secrets } from "./secrets.ts";
 import { services } from "./services.ts";
 import { spent } from "./spent.ts";
+import { trigger } from "./trigger.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { name, timeout } from "./values.ts";
 import { variables } from "./variables.ts";
@@ -80,6 +81,7 @@ export const JOB_KEYWORDS = {
     unless: ["trigger", "run"],
   },
   after_script: shared.after_script,
+  trigger: { shape: trigger, about: "The pipeline that the job starts, instead of a script." },
   rules: { shape: rules, about: "Whether and how the job is in a run: the first rule that holds decides." },
   needs: { shape: needs, about: "Jobs to wait for instead of all earlier stages; [] starts at once." },
   dependencies: {

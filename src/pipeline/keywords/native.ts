@@ -1,7 +1,6 @@
 import { foreignJobKey, foreignTopKey } from "../foreign-keys.ts";
-import { MAX_NAME_LENGTH, NAME_PATTERN, nameProblem } from "../names.ts";
 import { list, located, type Shape } from "../shape.ts";
-import { dictionary, object } from "../shape-object.ts";
+import { object } from "../shape-object.ts";
 import { artifacts } from "./artifacts.ts";
 import { cache, cacheKey } from "./cache.ts";
 import { environment } from "./environment.ts";
@@ -9,6 +8,7 @@ import { type allowFailure, retry } from "./failure.ts";
 import { hooks } from "./hooks.ts";
 import { image } from "./image.ts";
 import { inherit, job, shared } from "./job.ts";
+import { jobsOf } from "./jobs.ts";
 import { need } from "./needs.ts";
 import { ON_KEYWORDS, on } from "./on.ts";
 import { PARALLEL_KEYS } from "./parallel.ts";
@@ -16,6 +16,7 @@ import { reports } from "./reports.ts";
 import { rule, workflow, workflowRule } from "./rules.ts";
 import { healthcheck, service } from "./services.ts";
 import { spent } from "./spent.ts";
+import { forward, type trigger } from "./trigger.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import { name } from "./values.ts";
 import { VARIABLE_KEYS, type VariableValue, variables } from "./variables.ts";
@@ -54,18 +55,7 @@ export const PIPELINE = object(
     variables: { shape: variables, about: "Environment variables of all jobs." },
     default: { shape: defaults, about: "What jobs use where they lack the key." },
     jobs: {
-      shape: dictionary({
-        noun: "a mapping of jobs",
-        of: job,
-        keyProblem: nameProblem,
-        keySchema: { minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: NAME_PATTERN },
-        skipped: "^\\.",
-        atLeast: {
-          count: 1,
-          message: "there are no jobs",
-          hint: "add a job: hello: { stage: build, script: echo hello }",
-        },
-      }),
+      shape: jobsOf(job, { example: "hello: { stage: build, script: echo hello }", skipped: "^\\." }),
       about: "The jobs by name.",
       required: "add jobs: with at least one job",
     },
@@ -93,6 +83,8 @@ export const KEYWORDS = {
   workflow_rule: workflowRule.keys!,
   parallel: PARALLEL_KEYS,
   inherit: inherit.keys!,
+  trigger: job.child!("trigger")!.keys!,
+  forward: forward.keys!,
   environment: environment.keys!,
   variable: VARIABLE_KEYS,
   ...ON_KEYWORDS,
@@ -110,6 +102,7 @@ export type NeedValue = Read<typeof need>;
 export type OnValue = Read<typeof on>;
 export type DefaultsValue = Read<typeof defaults>["values"];
 export type { VariableValue };
+export type TriggerValue = Read<typeof trigger>;
 export type RuleValue = Read<typeof rule>;
 export type WorkflowValue = Read<typeof workflow>;
 export type EnvironmentValue = Read<typeof environment>;

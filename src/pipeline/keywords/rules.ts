@@ -68,7 +68,7 @@ function refuseOtherProject(key: string, _value: Node, keySpan: Span, { report }
   return true;
 }
 
-const clauses = {
+export const clauses = {
   if: { shape: condition, about: 'An expression over variables, such as $CI_COMMIT_BRANCH == "main".' },
   changes: { shape: oneOf(paths, changed), about: "Holds when a file that matches was changed." },
   exists: { shape: oneOf(paths, existing), about: "Holds when a file that matches is in the tree." },
@@ -97,7 +97,7 @@ export const workflowRule = object(
 );
 
 /** A list in which lists of items may stand, as anchors bring them. */
-function flatList<T>(item: Shape<T>, noun: string): Shape<T[]> {
+export function flatList<T>(item: Shape<T>, noun: string): Shape<T[]> {
   const shape = list(item, { noun });
   return {
     ...shape,

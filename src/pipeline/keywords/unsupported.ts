@@ -9,7 +9,6 @@ const UNSUPPORTED: Record<Place, Record<string, string>> = {
   job: {
     id_tokens:
       "no tokens are issued: keep what the job needs with cicd secret set, and name it under secrets:",
-    trigger: "run the other pipeline by its name: cicd run -p NAME",
   },
   default: {
     id_tokens: "no tokens are issued: keep what jobs need with cicd secret set",

@@ -68,11 +68,18 @@ function checkOptions(
   );
 }
 
-export type VariableValue = string | ReadObject<{ value?: string; expand?: boolean; file?: boolean }>;
+export type VariableValue = string | ReadObject<Described>;
+
+interface Described {
+  value?: string;
+  expand?: boolean;
+  file?: boolean;
+  options?: string[];
+}
 
 export const variables = dictionary<VariableValue>({
   noun: "a mapping of variables",
-  of: oneOf<string, ReadObject<{ value?: string; expand?: boolean; file?: boolean }>>(scalarText, checked),
+  of: oneOf<string, ReadObject<Described>>(scalarText, checked),
   keyProblem: variableNameProblem,
   keySchema: { pattern: "^[A-Za-z_][A-Za-z0-9_]{0,254}$" },
 });

@@ -1,4 +1,4 @@
-import { type Glob, matchesGlob } from "../pipeline/glob.ts";
+import { type Glob, matchesGlob } from "../glob.ts";
 
 /**
  * Patterns of `changes` and `exists`, as Ruby's fnmatch reads them for GitLab: `*` and `?` stand for text without `/`, `**` and a

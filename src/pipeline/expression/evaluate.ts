@@ -1,5 +1,5 @@
-import { compileRegex, type RegexTest } from "../pipeline/expression/regex.ts";
-import type { Expression } from "../pipeline/pipeline.ts";
+import type { Expression } from "../pipeline.ts";
+import { compileRegex, type RegexTest } from "./regex.ts";
 
 /** Null: the variable is not set. */
 export type Lookup = (name: string) => string | null;
