@@ -92,7 +92,8 @@ describe("a cache", () => {
   test("of several large files is saved again and again", async () => {
     const large = { x: "x".repeat(400_000), y: "y".repeat(400_000), z: "z".repeat(400_000) };
     const directory = await directoryOf(large);
-    for (const was of ["kept", "same", "same"]) expect((await save("large", directory)).was).toBe(was);
+    for (const was of ["kept", "same", "same"] as const)
+      expect((await save("large", directory)).was).toBe(was);
     expect(listTree((await find(["large"]))!.path)).toEqual(large);
   });
 
