@@ -106,7 +106,7 @@ export function toDryRunJson(plan: Plan): DryRunJson {
           image: job.image?.name ?? null,
           needs: job.needs ?? [],
           byNeeds: job.needs !== null,
-          script: [...job.beforeScript, ...job.script],
+          script: [...job.preGetSources, ...job.beforeScript, ...job.script],
           when: job.when,
           allowFailure: job.allowFailure,
           gate: gates.get(job.name) ?? null,

@@ -36,6 +36,15 @@ describe("shell executor", () => {
   const stray = (mark: string) =>
     `setsid sh -c 'sleep 600; :' ${mark} & until pgrep -f "sleep 600; : ${mark}$"; do :; done`;
 
+  test.concurrent("a job with services is refused: they need Docker", async () => {
+    const image = { name: "postgres", entrypoint: undefined, pullPolicy: "never" as const };
+    const service = { ...image, aliases: [], command: undefined, variables: {}, healthcheck: undefined };
+    const { log, result } = await bench.run({ script: ["echo never"], services: [service] });
+    expect(log).toBe("");
+    expect(result).toMatchObject({ status: "failed", failureReason: "config_error" });
+    expect(result.message).toContain("--executor docker");
+  });
+
   test.concurrent("processes that leave the process group end with their phase, by cancel and kill too", async () => {
     const [main, after, canceled, killed] = [1, 2, 3, 4].map(() => `stray-${crypto.randomUUID()}`);
     const spec = bench.spec({
