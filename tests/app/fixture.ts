@@ -5,7 +5,7 @@ import { localFiles } from "../../src/config/local-files.ts";
 import { CicdError } from "../../src/errors/cicd-error.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { readJunit } from "../../src/reports/junit.ts";
-import type { Lease, Outcome } from "../../src/run/records.ts";
+import type { Lease, Outcome, RunSource } from "../../src/run/records.ts";
 import type { RunDetail, Store } from "../../src/run/store.ts";
 import { MemoryStore } from "../../src/store/memory/memory-store.ts";
 import { SUCCESS } from "../contract/store/acts.ts";
@@ -94,9 +94,14 @@ export class AppFixture {
   };
 
   /** Records a run; its jobs end as `ends` says, in that order, each after a second. */
-  async record(plan: Plan, ends: Record<string, Partial<Outcome>> = {}): Promise<RunDetail> {
+  async record(
+    plan: Plan,
+    ends: Record<string, Partial<Outcome>> = {},
+    source: Partial<RunSource> = {},
+  ): Promise<RunDetail> {
     const id = this.app.newId();
-    await this.store.createRun({ ...newRun(id, plan), mode: "local" });
+    const run = newRun(id, plan);
+    await this.store.createRun({ ...run, source: { ...run.source, ...source }, mode: "local" });
     for (const outcome of Object.values(ends)) {
       const lease = await this.begin(id);
       this.now += 1000;
