@@ -1,4 +1,6 @@
 import type { Diagnostic } from "../pipeline/diagnostic.ts";
+import { imageDoubts } from "../plan/image-doubts.ts";
+import type { PlanNote } from "../plan/plan-note.ts";
 import type { App } from "./app.ts";
 import { loadFile, loadFromDisk, loadPipelines } from "./load-pipelines.ts";
 import type { LoadedFile, PipelineSelection } from "./run-request.ts";
@@ -38,13 +40,21 @@ export async function checkPipelines(
   return onDisk ?? (await loadPipelines(app, selection, signal)).files;
 }
 
-export function toCheckedFile({ file, text, texts, pipeline, diagnostics }: LoadedFile): CheckedFile {
+/** With what its plans would be warned of. */
+export function toCheckedFile(loaded: LoadedFile): CheckedFile {
+  const { file, text, texts, pipeline } = loaded;
+  const doubts = pipeline === undefined ? [] : imageDoubts(pipeline).map(toDiagnostic);
+  const diagnostics = doubts.length === 0 ? loaded.diagnostics : [...loaded.diagnostics, ...doubts];
   const named = new Set(diagnostics.map((diagnostic) => diagnostic.file));
   const included = texts.slice(1).filter((other) => named.has(other.file));
   if (pipeline === undefined) return { file, text, included, pipeline: null, diagnostics };
   const { name, jobs } = pipeline;
   const stages = new Set(jobs.map((job) => job.stage)).size;
   return { file, text, included, pipeline: { name, jobs: jobs.length, stages }, diagnostics };
+}
+
+function toDiagnostic({ code, message, job, at: { file, line, column } }: PlanNote): Diagnostic {
+  return { code, severity: "warning", message, file, line, column, length: job?.length ?? 1 };
 }
 
 /** Over all files of one answer. */

@@ -103,10 +103,14 @@ export async function planFiles(
   for (const { pipeline } of files)
     if (pipeline !== undefined) results.push(await planWithFacts(pipeline, request, facts));
   const plans = results.flatMap(({ plan }) => plan ?? []);
-  const doubts = results.flatMap((result) => result.warnings.map(({ message }) => message));
+  const doubts = results.flatMap((result) =>
+    result.warnings.map(({ message, at }) => `${at.file}:${at.line}: ${message}`),
+  );
   const warnings = [...fileWarnings(files), ...doubts];
-  const problem = results.flatMap(({ problems }) => problems)[0];
-  if (plans.length > 0 || problem === undefined) {
+  const problems = results.flatMap((result) => result.problems);
+  const refused = problems.find(({ code }) => code === "USAGE");
+  const problem = refused ?? problems[0];
+  if (problem === undefined || (refused === undefined && plans.length > 0)) {
     refuseNotManual(request.manual ?? [], results);
     return { plans, warnings };
   }

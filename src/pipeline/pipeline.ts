@@ -9,6 +9,8 @@ export interface Pipeline {
   on: On;
   workflow: Workflow;
   variables: Variables;
+  /** What those of its variables may be that name their options. */
+  variableOptions?: Record<string, string[]>;
   /** In the order of the file, templates left out; a job with `parallel` is one of them still. */
   jobs: Job[];
 }

@@ -14,6 +14,7 @@ import {
   type Selection,
   selectionProblems,
 } from "./select-jobs.ts";
+import { optionProblems } from "./variable-options.ts";
 import { decideWorkflow, type WorkflowDecision } from "./workflow.ts";
 
 export interface PlanOptions extends Selection {
@@ -53,6 +54,8 @@ export function createPlan(pipeline: Pipeline, options: PlanOptions): PlanResult
   const wanted: FactsWanted = { changed: [], files: false };
   const context = { facts: options.facts, wanted, notes: [] as PlanNote[] };
   const isWanted = () => wanted.files || wanted.changed.length > 0;
+  const wrong = optionProblems(pipeline, options.facts.run);
+  if (wrong.length > 0) return withoutPlan(wrong);
   const workflow = decideWorkflow(pipeline, context);
   if (isWanted()) return withoutPlan([], { wanted });
   if (!workflow.runs) return withoutPlan([noRun(pipeline, workflow)], { workflow: workflow.why });

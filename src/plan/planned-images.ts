@@ -11,7 +11,7 @@ const OF_THE_RUN = /^(?:CI|CICD|CICD_\w+|CI_\w+)$/;
 
 /** With the variables in their names put in as far as they are known before the run; the rest is left to the attempt. */
 export function plannedImages(
-  candidate: Candidate,
+  candidate: Pick<Candidate, "job" | "name" | "variables">,
   global: Variables,
   facts: Facts,
   notes: PlanNote[],
@@ -43,6 +43,11 @@ export function plannedImages(
     }
   }
   return { image: job.image === undefined ? null : expand(job.image, `"${name}"`), services };
+}
+
+/** Whether it can be warned of at all. */
+export function isDoubtful({ name }: Image): boolean {
+  return name.includes("$") || needsPrivileges(name);
 }
 
 /** Docker inside Docker: `docker:27-dind`, `registry.example.org/docker:dind-rootless`. */

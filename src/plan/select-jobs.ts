@@ -14,10 +14,10 @@ export interface Selection {
 
 /**
  * Why there is no plan. NEED_LEFT_OUT and NEEDS_CIRCLE come of rules: the file alone has no such mistake. CONFIG_INVALID: it has
- * one that shows here alone, such as two jobs with one name.
+ * one that shows here alone, such as two jobs with one name. USAGE: a variable of the run has a value that it must not have.
  */
 export interface PlanProblem {
-  code: "NOT_FOUND" | "NOTHING_TO_DO" | "NEED_LEFT_OUT" | "NEEDS_CIRCLE" | "CONFIG_INVALID";
+  code: "USAGE" | "NOT_FOUND" | "NOTHING_TO_DO" | "NEED_LEFT_OUT" | "NEEDS_CIRCLE" | "CONFIG_INVALID";
   message: string;
   hint?: string;
 }
