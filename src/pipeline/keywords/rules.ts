@@ -1,6 +1,16 @@
 import type { Node } from "../node.ts";
 import type { Expression } from "../pipeline.ts";
-import { isScalarOf, list, oneOf, type ReadContext, type Shape, text, truth, wrongType } from "../shape.ts";
+import {
+  isScalarOf,
+  type JsonSchema,
+  list,
+  oneOf,
+  type ReadContext,
+  type Shape,
+  text,
+  truth,
+  wrongType,
+} from "../shape.ts";
 import { object } from "../shape-object.ts";
 import { MAX_SCRIPT_NESTING } from "../shape-script.ts";
 import type { Span } from "../source.ts";
@@ -96,12 +106,16 @@ export const workflowRule = object(
   { noun: "a mapping with if, changes, exists and when", onUnknown: passOver("workflow") },
 );
 
+function nested(below: JsonSchema, item: Shape<unknown>): JsonSchema {
+  return { type: "array", items: { anyOf: [below, item.schema] } };
+}
+
 /** A list in which lists of items may stand, as anchors bring them. */
 export function flatList<T>(item: Shape<T>, noun: string): Shape<T[]> {
   const shape = list(item, { noun });
   return {
     ...shape,
-    schema: { type: "array", items: { anyOf: [{ type: "array" }, item.schema] } },
+    schema: nested(nested({ type: "array" }, item), item),
     read(node, context) {
       if (node.kind !== "list" || !node.items.some(({ kind }) => kind === "list"))
         return shape.read(node, context);
