@@ -15,8 +15,9 @@ export function scriptingContract(name: string, make: MakeExecutor, options: Con
     afterAll(() => bench.close());
     const never = () => new AbortController().signal;
 
-    test.concurrent("before_script and script share one shell; a failure inside a pipe counts", async () => {
-      const shared = await bench.run({ beforeScript: ["x=1; cd /tmp"], script: ['echo "$x $PWD"'] });
+    test.concurrent("the first hook, before_script and script share one shell; a failure inside a pipe counts", async () => {
+      const first = { preGetSources: ["x=0"], beforeScript: ["x=$((x+1)); cd /tmp"] };
+      const shared = await bench.run({ ...first, script: ['echo "$x $PWD"'] });
       expect(shared.log).toContain("\n1 /tmp\n");
       const piped = await bench.run({ script: ["false | true", "echo never"] });
       expect(piped.result).toMatchObject({ status: "failed", exitCode: 1 });

@@ -13,7 +13,7 @@ jobs:
     script: ["echo you | nc db 7000", sleep 60]
   waiting:
     stage: test
-    services: [{ name: "cicd-test/database:1", entrypoint: [sh, -c], command: sleep 60 }]
+    services: [{ name: "cicd-test/database:1", entrypoint: [sh, -c], command: [sleep 60] }]
     script: echo never
 `;
 

@@ -12,7 +12,25 @@ import { variables } from "./variables.ts";
 
 const HOUR_MS = 3_600_000;
 const time = duration({ maximumMs: HOUR_MS, never: false });
-const command = list(plainText, { noun: "a text or a list of texts", single: true });
+const words = list(plainText, { noun: "a list of texts", single: true });
+
+/** A text alone is one word of it, so that one of several words is a mistake. */
+const command: typeof words = {
+  ...words,
+  schema: {
+    anyOf: [
+      { type: "string", pattern: "^\\S*$" },
+      { type: "array", items: plainText.schema },
+    ],
+  },
+  read(node, context) {
+    if (node.kind !== "scalar" || typeof node.value !== "string" || !/\s/.test(node.value))
+      return words.read(node, context);
+    const shown = node.value.trim().slice(0, 80).split(/\s+/).join(", ");
+    const message = "a command of several words must be a list";
+    return context.report.error("CONFIG_INVALID_VALUE", node.span, message, `write one like [${shown}]`);
+  },
+};
 
 export const healthcheck = object(
   {
