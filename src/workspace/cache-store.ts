@@ -58,19 +58,33 @@ export function createCacheStore(
   };
 }
 
-function pointerPath(state: StateDirectory, { repoKey, trust }: CacheScope, key: string): string {
-  const text = JSON.stringify([repoKey, trust, key]);
-  return join(state.caches, createHash("sha256").update(text).digest("hex"));
+function pointerPath(state: StateDirectory, scope: CacheScope, key: string): string {
+  return join(state.caches, pointerName(scope, key));
+}
+
+/** The SHA-256 of scope and key, hex. */
+export function pointerName({ repoKey, trust }: CacheScope, key: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify([repoKey, trust, key]))
+    .digest("hex");
 }
 
 /** Undefined: there is none, or what is there is none. */
 export async function readPointer(path: string): Promise<CachePointer | undefined> {
   try {
-    const pointer = JSON.parse(await readFile(path, "utf8")) as CachePointer | null;
-    return new RegExp(`^[0-9a-f]{${NAME_LENGTH}}$`).test(pointer?.layer ?? "") ? pointer! : undefined;
+    return parsePointer(await readFile(path, "utf8"));
   } catch (error) {
-    if (error instanceof SyntaxError || hasErrno(error, "ENOENT")) return undefined;
+    if (hasErrno(error, "ENOENT")) return undefined;
     throw error;
+  }
+}
+
+export function parsePointer(text: string): CachePointer | undefined {
+  try {
+    const pointer = JSON.parse(text) as CachePointer | null;
+    return new RegExp(`^[0-9a-f]{${NAME_LENGTH}}$`).test(pointer?.layer ?? "") ? pointer! : undefined;
+  } catch {
+    return undefined;
   }
 }
 

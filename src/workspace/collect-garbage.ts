@@ -46,7 +46,7 @@ export interface Garbage {
 /** Nobody writes one snapshot or layer for longer. */
 const TEMPORARY_MS = 60 * 60 * 1000;
 /** A cache goes when nothing was restored from it or saved to it for so long. */
-const CACHE_MS = 14 * 24 * 60 * 60 * 1000;
+export const CACHE_MS = 14 * 24 * 60 * 60 * 1000;
 const LOCK_WAIT_MS = 200;
 
 /**

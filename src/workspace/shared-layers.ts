@@ -1,19 +1,12 @@
-import { join } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
-import type { ArtifactReader, ArtifactSink, LayerPath, LayerStore, StoredLayer } from "../run/workspace.ts";
-import { DEFAULT_LAYER_LIMITS } from "./layer-builder.ts";
-import { OncePerHost } from "./once-per-host.ts";
-import { packLayers } from "./pack-layers.ts";
+import type { ArtifactReader, ArtifactSink, LayerStore, StoredLayer } from "../run/workspace.ts";
+import { LayerArchive } from "./layer-archive.ts";
+import { shareCaches } from "./shared-caches.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { SharedTrees } from "./shared-trees.ts";
-import { openTemporaryDirectory, type StateDirectory } from "./state-directory.ts";
-import { writeStream } from "./write-stream.ts";
+import type { StateDirectory } from "./state-directory.ts";
 
 type Layers = LayerStore & ArtifactReader;
-
-const { maxBytes, maxEntries } = DEFAULT_LAYER_LIMITS;
-/** Of an archive, unpacked: its files, and up to three blocks of 512 bytes and a long name for each. */
-const MAX_TAR_BYTES = maxBytes + maxEntries * 4096;
 
 /**
  * Layers and snapshots of a team: what is made here reaches the shared store before `commit` returns, so that an outcome is
@@ -47,7 +40,7 @@ export function shareLayers(
     snapshotPath: (tree) => withSnapshot(tree, () => local.snapshotPath(tree)),
     listSnapshot: (tree) => withSnapshot(tree, () => local.listSnapshot(tree)),
     caches: {
-      ...local.caches,
+      ...shareCaches(local.caches, state, shared, archive),
       hashFiles: (tree, patterns) => withSnapshot(tree, () => local.caches.hashFiles(tree, patterns)),
     },
     layerPath: (layer) => orFetch(layer, () => local.layerPath(layer)),
@@ -95,75 +88,5 @@ class PublishingSink implements ArtifactSink {
     const stored = await this.sink.commit();
     if (stored.layer !== null) await this.archive.publish(stored.layer);
     return stored;
-  }
-}
-
-/** Layers in the shared store: each as one compressed tar. */
-class LayerArchive {
-  private readonly once: OncePerHost;
-
-  constructor(
-    private readonly local: Layers,
-    private readonly state: StateDirectory,
-    private readonly shared: SharedStore,
-  ) {
-    this.once = new OncePerHost(state);
-  }
-
-  async publish(layer: string): Promise<void> {
-    const { signal } = new AbortController();
-    await using directory = await openTemporaryDirectory(this.state, "share");
-    const file = join(directory.path, "layer");
-    const make = async () => {
-      const tar = packLayers([await this.local.layerPath(layer)], signal);
-      await writeStream(tar.pipeThrough(new CompressionStream("zstd")), file);
-      return file;
-    };
-    await this.shared.publish(keyOf(layer), make, signal);
-  }
-
-  /** `false`: it is not there. A layer is named by its content: what comes out under another name is refused. */
-  async fetch(layer: string): Promise<boolean> {
-    if (!/^[0-9a-f]+$/.test(layer)) return false;
-    const isHere = () =>
-      this.local.layerPath(layer).then(
-        (_path: LayerPath) => true,
-        () => false,
-      );
-    await this.once.run(`layer-${layer}`, isHere, () => this.fetchArchive(layer));
-    return await isHere();
-  }
-
-  private async fetchArchive(layer: string): Promise<void> {
-    const { signal } = new AbortController();
-    await using directory = await openTemporaryDirectory(this.state, "fetch");
-    const file = join(directory.path, "layer");
-    if (!(await this.shared.download(keyOf(layer), file, MAX_TAR_BYTES, signal))) return;
-    await using sink = await this.local.openSink();
-    try {
-      const tar = Bun.file(file).stream().pipeThrough(new DecompressionStream("zstd"));
-      await sink.addTar(limited(tar, MAX_TAR_BYTES), { toPath: (name) => name, accept: () => true });
-    } catch (error) {
-      const isWrong = !(error instanceof CicdError) || error.code === "ARCHIVE_REFUSED";
-      throw isWrong ? this.shared.wrongContent(keyOf(layer), error) : error;
-    }
-    if ((await sink.commit()).layer !== layer) throw this.shared.wrongContent(keyOf(layer));
-  }
-}
-
-function keyOf(layer: string): string {
-  return `layers/${layer}.tar.zst`;
-}
-
-async function* limited(
-  bytes: AsyncIterable<Uint8Array>,
-  maxBytes: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let seen = 0;
-  for await (const chunk of bytes) {
-    seen += chunk.length;
-    if (seen > maxBytes)
-      throw new CicdError("ARCHIVE_REFUSED", `The archive is larger than ${maxBytes} bytes when unpacked.`);
-    yield chunk;
   }
 }

@@ -44,6 +44,24 @@ export class SharedStore {
     await this.retry(() => this.objects.put(key, file), signal);
   }
 
+  /** Puts the content of a file of this host in place of what is there. Durable when it returns. */
+  replace(key: string, file: string, signal: AbortSignal): Promise<void> {
+    return this.retry(() => this.objects.put(key, file), signal);
+  }
+
+  async list(prefix: string, signal: AbortSignal): Promise<string[]> {
+    const found = await this.retry(() => Array.fromAsync(this.objects.list(prefix)), signal);
+    return found.map(({ key }) => key);
+  }
+
+  /** A small content as text. Undefined: there is none. */
+  readText(key: string, signal: AbortSignal): Promise<string | undefined> {
+    return this.retry(async () => {
+      const content = await this.objects.get(key);
+      return content === undefined ? undefined : await new Response(content).text();
+    }, signal);
+  }
+
   /** Writes the content to a new file. `false`: there is none. Throws ARCHIVE_REFUSED over `maxBytes`, DISK_FULL. */
   download(key: string, file: string, maxBytes: number, signal: AbortSignal): Promise<boolean> {
     return this.retry(async () => {

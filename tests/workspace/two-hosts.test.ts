@@ -8,7 +8,7 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ArtifactReader, LayerStore, SourceOpener, StoredLayer } from "../../src/run/workspace.ts";
 import { collectShared } from "../../src/workspace/collect-shared.ts";
@@ -75,6 +75,18 @@ async function makeLayer(host: TeamHost, files: Record<string, string>): Promise
   return await sink.commit();
 }
 
+const SCOPE = { repoKey: "https://git.example.org/web", trust: "trusted" } as const;
+
+async function saveCache(host: TeamHost, text: string): Promise<string> {
+  const directory = join(fixture.root, "workspace", crypto.randomUUID());
+  await writeFiles(directory, { text });
+  symlinkSync("/etc", join(directory, "out"));
+  await using sink = await host.layers.caches.openSink();
+  await sink.addDirectory(directory, { accept: () => true });
+  const { layer } = await sink.commit();
+  return await host.layers.caches.keep(SCOPE, "npm", { layer: layer!, sizeBytes: text.length });
+}
+
 const kinds: [string, () => ObjectStore][] = [
   ["a directory", () => new FsObjectStore(join(fixture.root, "shared"))],
   ["an S3 bucket", () => new S3ObjectStore({ bucket: s3.bucket, prefix: crypto.randomUUID() }, s3.variables)],
@@ -131,7 +143,60 @@ for (const [kind, openObjects] of kinds)
       for (const host of [worker, other, third, fourth])
         expect(readdirSync(host.state.temporary)).toEqual([]);
     });
+
+    test("carries caches to another host, and the last one saved counts on all", async () => {
+      const objects = openObjects();
+      const worker = await openHost("worker", objects);
+      const other = await openHost("other", objects);
+      const notes: string[] = [];
+      const find = (host: TeamHost) =>
+        host.layers.caches.find(SCOPE, ["nothing", "npm"], (line) => notes.push(line), never);
+      expect(await find(other)).toBeUndefined();
+      expect(await saveCache(worker, "one")).toBe("kept");
+      expect(listTree((await find(other))!.path)).toEqual({ text: "one", out: "-> /etc" });
+      expect(await saveCache(other, "two")).toBe("kept");
+      expect(await saveCache(worker, "two")).toBe("same");
+      expect(listTree((await find(worker))!.path)).toEqual({ text: "two", out: "-> /etc" });
+      writeFileSync(join((await find(worker))!.path, "text"), "bad");
+      expect(listTree((await find(worker))!.path)).toEqual({ text: "two", out: "-> /etc" });
+      expect(notes).toEqual(['cache "npm" is damaged: it is not used']);
+      expect(await worker.layers.caches.find({ ...SCOPE, trust: "pr-7" }, ["npm"], () => {}, never)).toBe(
+        undefined,
+      );
+      for (const host of [worker, other])
+        expect(readdirSync(host.state.temporary).filter((name) => !name.startsWith("damaged-"))).toEqual([]);
+    });
   });
+
+test("caches of this host serve while the shared store is away, and what is saved then is not kept", async () => {
+  const root = join(fixture.root, "shared");
+  const worker = await openHost("worker", new FsObjectStore(root));
+  await saveCache(worker, "one");
+  rmSync(root, { recursive: true });
+  writeFileSync(root, "a file is no directory");
+  const notes: string[] = [];
+  const found = await worker.layers.caches.find(SCOPE, ["npm"], (line) => notes.push(line), never);
+  expect(listTree(found!.path)).toMatchObject({ text: "one" });
+  expect(notes.join()).toMatch(/^cache "npm" cannot be fetched: The shared store .* failed/);
+  expect(await codeOf(saveCache(worker, "two"))).toBe("SHARED_STORE_FAILED");
+});
+
+test("caches leave the shared store, with their layers, when nobody has saved them for two weeks", async () => {
+  const objects = new FsObjectStore(join(fixture.root, "shared"));
+  const worker = await openHost("worker", objects);
+  await saveCache(worker, "one");
+  const none = { trees: new Set<string>(), layers: new Set<string>(), blobs: new Set<string>() };
+  const collect = (days: number) =>
+    collectShared(
+      worker.shared,
+      none,
+      { olderThanMs: 0, now: Date.now() + days * 24 * 60 * 60 * 1000, dryRun: false },
+      never,
+    );
+  expect((await collect(13)).count).toBe(0);
+  expect((await collect(15)).count).toBe(2);
+  expect(await Array.fromAsync(objects.list("layers/"))).toEqual([]);
+});
 
 test("what was exchanged in the shared store is refused", async () => {
   const objects = new FsObjectStore(join(fixture.root, "shared"));
