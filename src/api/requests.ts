@@ -184,7 +184,9 @@ export const LIST_QUERY = v.strictObject({
   repo: v.exactOptional(REPO),
   ...SELECTION,
   status: v.exactOptional(listParameter(RUN_STATUSES)),
-  trigger: v.exactOptional(listParameter(["cli", "api", "push", "tag", "pull_request", "schedule"])),
+  trigger: v.exactOptional(
+    listParameter(["cli", "api", "push", "tag", "pull_request", "schedule", "pipeline"]),
+  ),
   /** By creation: `-createdAt` the newest first (the default), `createdAt` the oldest. */
   sort: v.exactOptional(v.picklist(["createdAt", "-createdAt"])),
   limit: v.exactOptional(countParameter(1_000)),

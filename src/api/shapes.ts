@@ -30,7 +30,7 @@ const STATUS_WORDS = [
   "canceled",
   "skipped",
 ] as const;
-const TRIGGERS = ["cli", "api", "push", "tag", "pull_request", "schedule"] as const;
+const TRIGGERS = ["cli", "api", "push", "tag", "pull_request", "schedule", "pipeline"] as const;
 export const FAILURE_REASONS = [
   "script_failure",
   "job_timeout",
@@ -93,13 +93,14 @@ export const JOB = v.object({
   needs: v.array(v.string()),
   note: v.nullable(v.string()),
   artifacts: v.array(ARTIFACT),
+  delayedUntil: v.nullable(TIME),
   tests: v.nullable(TEST_COUNTS),
   coverage: v.nullable(v.number()),
   failingTests: v.exactOptional(v.array(FAILING_TEST)),
   ...SPAN,
 });
 
-const JOB_LINE = v.omit(JOB, ["artifacts", "tests", "coverage", "failingTests"]);
+const JOB_LINE = v.omit(JOB, ["artifacts", "delayedUntil", "tests", "coverage", "failingTests"]);
 
 export const STAGE = v.object({
   name: v.string(),

@@ -24,14 +24,17 @@ export async function driveRuns(
   signal: AbortSignal,
 ): Promise<void> {
   const store = await app.store();
-  const cancelAll = () => void cancelRuns(store, runIds);
+  // Of the run that is under way, with those that its jobs start.
+  let driven: string[] = [];
+  const cancelAll = () => void cancelRuns(store, [...new Set([...driven, ...runIds])]);
   signal.addEventListener("abort", cancelAll, { once: true });
   if (signal.aborted) await cancelRuns(store, runIds);
   try {
     for (const [index, runId] of runIds.entries()) {
       app.phases.follow(runId);
       app.phases.enter("record");
-      await driveRun(app, store, runId, options);
+      driven = [runId];
+      await driveRun(app, store, driven, options);
       if (index < runIds.length - 1) app.phases.leave(runId);
     }
     app.phases.enter("closing");
@@ -40,8 +43,9 @@ export async function driveRuns(
   }
 }
 
-async function driveRun(app: App, store: Store, runId: string, options: DriveOptions): Promise<void> {
-  const detail = await store.readRun(runId);
+/** `runIds`: one run, to which those are added that its jobs start. */
+async function driveRun(app: App, store: Store, runIds: string[], options: DriveOptions): Promise<void> {
+  const detail = await store.readRun(runIds[0]!);
   if (detail === undefined || TERMINAL_RUN_STATUSES.has(detail.run.status)) return;
   const { owner, instance } = app.identity;
   await using worker = new Worker({
@@ -50,7 +54,7 @@ async function driveRun(app: App, store: Store, runId: string, options: DriveOpt
     executor: await app.executor(detail.run.executor as ExecutorKind),
     name: workerName(owner),
     instance,
-    scope: { kind: "runs", runIds: [runId] },
+    scope: { kind: "runs", runIds },
     maxParallelJobs: options.maxParallelJobs,
     logLimitBytes: options.logLimitBytes,
     secrets: secretsOfHost(app),

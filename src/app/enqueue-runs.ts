@@ -2,6 +2,7 @@ import type { PullRequest } from "../plan/repository-event.ts";
 import type { RunRecord, RunSource, Trigger } from "../run/records.ts";
 import type { Source, SourceRequest } from "../run/workspace.ts";
 import type { App, ExecutorKind } from "./app.ts";
+import { withDefaultImage } from "./default-image.ts";
 import { type FactsOptions, factsOfSource } from "./gather-facts.ts";
 import { judgeFile, readOverrides } from "./judge-pipelines.ts";
 import { loadFromSource } from "./load-pipelines.ts";
@@ -45,7 +46,7 @@ export async function enqueueRuns(
   readOverrides(request.overrides);
   const source =
     "takeSnapshot" in request.source ? request.source : await openShared(app, request.source, signal);
-  const files = await loadFiles(source, request, signal);
+  const files = await loadFiles(app, source, request, signal);
   if (files.some(({ pipeline }) => pipeline === undefined)) return { kind: "invalid", files };
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
   const { runs, warnings: doubts } = await queueFiles(app, source, taken.files, request, signal);
@@ -88,6 +89,7 @@ export async function queueFiles(
       overrides: request.overrides,
       delivery: request.delivery,
       after: runs.at(-1)?.id ?? null,
+      parent: null,
     });
     runs.push(run);
   }
@@ -103,12 +105,13 @@ export async function openShared(app: App, request: SourceRequest, signal: Abort
 }
 
 async function loadFiles(
+  app: App,
   source: Source,
   request: EnqueueRequest,
   signal: AbortSignal,
 ): Promise<LoadedFile[]> {
   const { overrides, pipeline, file } = request;
-  const choice = { overrides, imageRequired: request.executor === "docker" };
+  const choice = withDefaultImage(app, { overrides, imageRequired: request.executor === "docker" });
   if (file !== undefined)
     return [await judgeFile({ file: file.name, text: file.text }, choice, includesOf(source, request))];
   const chosen = { ...choice, ...(pipeline === undefined ? {} : { pipeline }) };

@@ -64,6 +64,7 @@ export async function prepareRuns(
         overrides: request.overrides,
         delivery: null,
         after: null,
+        parent: null,
       }),
     );
   }

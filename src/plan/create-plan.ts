@@ -1,6 +1,7 @@
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { type Candidate, findCandidates } from "./candidates.ts";
+import { planChildren } from "./child-plans.ts";
 import { describeRules } from "./explain.ts";
 import { byOrigin, needProblems } from "./needs.ts";
 import type { LeftOut, Plan, RuleTrace } from "./plan.ts";
@@ -99,11 +100,14 @@ function assemble(pipeline: Pipeline, options: PlanOptions, decided: Decided): P
   const named = [...(options.jobs ?? []), ...manual];
   const planned = planJobs({ included, inRun: jobs, stages, variables, facts, named });
   if (planned.problems.length > 0) return withoutPlan(planned.problems);
+  const children = planChildren(planned.jobs, included, variables, options, createPlan);
+  if (children.wanted !== null) return withoutPlan([], { wanted: children.wanted });
+  if (children.problems.length > 0) return withoutPlan(children.problems, traces);
   return {
     plan: {
       pipeline: pipeline.name,
       stages,
-      jobs: planned.jobs,
+      jobs: children.jobs,
       leftOut: [...leftOut, ...[...passedOver].map(([job, reason]) => ({ job, reason, why: [] }))],
       workflow: workflow.why,
       origin: {
@@ -121,7 +125,7 @@ function assemble(pipeline: Pipeline, options: PlanOptions, decided: Decided): P
     started: manual.filter((name) =>
       included.some((one) => one.when === "manual" && (one.name === name || one.job.name === name)),
     ),
-    warnings: [...notes, ...planned.notes],
+    warnings: [...notes, ...planned.notes, ...children.warnings],
     wanted: null,
     ...traces,
   };

@@ -23,6 +23,8 @@ export interface AttemptContext {
   secrets: SecretSource;
   readJunit: JunitReader;
   persist: Persist;
+  /** A run has been started by a job of this worker; who drives the one drives the other. */
+  onChild: (runId: string) => void;
 }
 
 /**

@@ -15,13 +15,14 @@ export class RunOutlook {
   #begun = 0;
 
   constructor(plan: Plan, slots: number) {
-    // Nothing is kept ready for what comes much later.
-    const delayed = new Set(plan.jobs.flatMap(({ name, when }) => (when === "delayed" ? [name] : [])));
-    this.#total = plan.jobs.length - delayed.size;
+    // Nothing is kept ready for what comes much later, or is no work of the executor.
+    const isLeft = ({ when, trigger }: PlannedJob) => when === "delayed" || trigger !== null;
+    const left = new Set(plan.jobs.filter(isLeft).map(({ name }) => name));
+    this.#total = plan.jobs.length - left.size;
     let widest = 0;
     for (const names of startOrder(plan).reverse()) {
       for (const name of names) this.#widestLater.set(name, Math.min(widest, slots));
-      widest = Math.max(widest, names.filter((name) => !delayed.has(name)).length);
+      widest = Math.max(widest, names.filter((name) => !left.has(name)).length);
     }
   }
 

@@ -70,8 +70,8 @@ export interface RunSource {
   dirty: { modified: number; untracked: number } | null;
 }
 
-/** What made a run: a person (`cli`, `api`), an event of the repository's host, or the clock. */
-export type Trigger = "cli" | "api" | "push" | "tag" | "pull_request" | "schedule";
+/** What made a run: a person (`cli`, `api`), an event of the repository's host, the clock, or a job of another run. */
+export type Trigger = "cli" | "api" | "push" | "tag" | "pull_request" | "schedule" | "pipeline";
 
 /** `local`: driven by the process that made it and by nobody else. `queue`: by any worker. */
 export type RunMode = "local" | "queue";
@@ -97,6 +97,8 @@ export interface RunRecord {
   delivery: string | null;
   /** Of mode `queue`: its jobs are claimed only once the run of this id has ended or waits for a manual job, or is gone. */
   after: string | null;
+  /** The job that started it. Null: none did. */
+  parent: { runId: string; jobId: string } | null;
   status: RunStatus;
   /** True where an allowed failure happened. */
   warnings: boolean;

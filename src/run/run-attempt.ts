@@ -10,6 +10,7 @@ import type { Execution } from "./executor.ts";
 import type { Outlook } from "./outlook.ts";
 import { type AttemptPhase, PhaseRecorder, steadyClock } from "./phases.ts";
 import type { EpochMs, Lease, Outcome, RunRecord } from "./records.ts";
+import { runTrigger } from "./run-trigger.ts";
 import type { Store } from "./store.ts";
 import { isGivenUp, Storing } from "./storing.ts";
 
@@ -102,6 +103,10 @@ async function carryOut(
   };
   signal.addEventListener("abort", onAbort, { once: true });
   try {
+    if (attempt.planned.trigger !== null) {
+      phases.enter("script");
+      return await runTrigger(context, attempt, { stop: signal, kill });
+    }
     const spec = await attemptSpec(context, attempt, signal);
     const execution = await context.executor.start(spec, signal);
     phases.enter("script");
@@ -183,6 +188,7 @@ function isStoreFailure(error: unknown): boolean {
 }
 
 function startLine(context: AttemptContext, planned: PlannedJob, name: string): string {
+  if (planned.trigger !== null) return "starting a pipeline";
   const where =
     context.executor.kind === "docker"
       ? `container ${name} from ${planned.image?.name}`

@@ -50,6 +50,8 @@ export interface WorkerOptions {
 interface Active extends HeldLease {
   abort: AbortController;
   isAdopted: boolean;
+  /** It waits for jobs of another run and takes no slot from them. */
+  isWaiting: boolean;
   done: Promise<void>;
 }
 
@@ -102,7 +104,8 @@ export class Worker implements AsyncDisposable {
     const { graceMs, leaseMs } = times;
     const persist = this.#persist;
     const parts = { store, layers, executor, secrets, readJunit, persist };
-    this.#context = { ...parts, instance, logLimitBytes, graceMs, leaseMs };
+    const onChild = (runId: string) => this.#drive(runId);
+    this.#context = { ...parts, onChild, instance, logLimitBytes, graceMs, leaseMs };
   }
 
   /** Fulfilled when attempts of an earlier process have been taken up, or `run` is over. */
@@ -111,7 +114,9 @@ export class Worker implements AsyncDisposable {
   }
 
   get activeJobs(): number {
-    return this.#active.size;
+    let count = 0;
+    for (const { isWaiting } of this.#active.values()) if (!isWaiting) count += 1;
+    return count;
   }
 
   /** Whether this process is at work on an attempt, its lease aside. */
@@ -201,7 +206,7 @@ export class Worker implements AsyncDisposable {
   async #claimAll(): Promise<void> {
     const { store, name, scope, times, maxParallelJobs, newToken } = this.#options;
     if (this.#isImpaired) await this.#checkExecutor();
-    while (this.#active.size < maxParallelJobs && !this.#ending.signal.aborted && !this.#isImpaired) {
+    while (this.activeJobs < maxParallelJobs && !this.#ending.signal.aborted && !this.#isImpaired) {
       const askedAt = performance.now();
       const lease = await store.claimJob({ worker: name, token: newToken(), leaseMs: times.leaseMs, scope });
       if (lease === undefined) {
@@ -252,6 +257,7 @@ export class Worker implements AsyncDisposable {
       renewedAt,
       abort,
       isAdopted,
+      isWaiting: false,
       cancel: () => abort.abort("cancel" satisfies StopReason),
       lose: () => abort.abort("lease_lost" satisfies StopReason),
       done: Promise.resolve(),
@@ -274,6 +280,7 @@ export class Worker implements AsyncDisposable {
       if (run === undefined) return;
       // A job that is claimed and never started goes back into the queue when its lease runs out.
       if (this.#isOfQueue && !isAdopted) await this.#checkExecutor();
+      if (plannedOf(run, lease).trigger !== null) this.#free(active);
       watched = watchedAttempt(run, lease);
       this.#observe({ type: isAdopted ? "job.adopted" : "job.claimed", job: watched });
       const signals = { stop: abort.signal, kill: this.#kill.signal, leave: this.#leave.signal };
@@ -288,6 +295,20 @@ export class Worker implements AsyncDisposable {
       this.#observe({ type: "trouble", doing: watched ? "record an attempt" : "begin an attempt", error });
       if (watched !== undefined) this.#observe({ type: "job.lost", job: watched });
     }
+  }
+
+  #free(active: Active): void {
+    active.isWaiting = true;
+    this.#mayClaim = true;
+    this.#sleep.wake();
+  }
+
+  /** Whoever drives a run drives those that its jobs start. */
+  #drive(runId: string): void {
+    const { scope } = this.#options;
+    if (scope.kind === "runs" && !scope.runIds.includes(runId)) scope.runIds.push(runId);
+    this.#mayClaim = true;
+    this.#sleep.wake();
   }
 
   /** How long an attempt took over all its owners; undefined where the store does not say. */

@@ -7,7 +7,8 @@ export const RUN_COLUMNS = `
   repositories.key AS "repoKey", repositories.name AS "repoName",
   runs.branch, runs.tag, runs.commit_sha AS "commit", runs.commit_message AS "commitMessage", runs.tree, runs.dirty,
   runs.trigger_kind AS "trigger", runs.mode, runs.executor, runs.owner, runs.plan_hash AS "planHash",
-  runs.overrides, runs.delivery, runs.after_run AS "after", runs.status, runs.warnings,
+  runs.overrides, runs.delivery, runs.after_run AS "after",
+  runs.parent_run AS "parentRun", runs.parent_job AS "parentJob", runs.status, runs.warnings,
   runs.cancel_requested_at AS "cancelRequestedAt", runs.stop_requested_at AS "stopRequestedAt",
   runs.created_at AS "createdAt", runs.started_at AS "startedAt", runs.finished_at AS "finishedAt",
   runs.busy_ms AS "busyMs", runs.busy_since AS "busySince",
@@ -43,6 +44,13 @@ export const TEST_FAILURE_COLUMNS = `
 export const ARTIFACT_COLUMNS = `
   artifacts.path, artifacts.size_bytes AS "sizeBytes", artifacts.sha256, attempts.job_id AS "jobId",
   attempts.run_id AS "runId", attempts.number AS attempt`;
+
+/** A job at work with the resource that it has, to be followed by a condition on `jobs`. */
+export const RESOURCE_HOLDERS = `
+  SELECT jobs.resource_key AS "resourceKey", jobs.run_id AS "runId", pipelines.name AS pipeline, runs.number,
+    jobs.name AS job
+  FROM jobs JOIN runs ON runs.id = jobs.run_id JOIN pipelines ON pipelines.id = runs.pipeline_id
+  WHERE jobs.state IN ('assigned', 'running', 'canceling')`;
 
 /** A lease, of the table `attempts`. */
 export const LEASE_COLUMNS = `

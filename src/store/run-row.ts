@@ -22,6 +22,8 @@ export interface RunRow {
   overrides: string;
   delivery: string | null;
   after: string | null;
+  parentRun: string | null;
+  parentJob: string | null;
   status: RunStatus;
   warnings: number | boolean;
   cancelRequestedAt: EpochMs | null;
@@ -51,6 +53,7 @@ export function runRecord(row: RunRow, stored: StoredPlan): RunRecord {
     overrides: row.overrides === "[]" ? [] : (JSON.parse(row.overrides) as string[]),
     delivery: row.delivery,
     after: row.after,
+    parent: row.parentRun === null ? null : { runId: row.parentRun, jobId: row.parentJob! },
     status: row.status,
     warnings: Boolean(row.warnings),
     cancelRequestedAt: row.cancelRequestedAt,

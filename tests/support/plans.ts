@@ -75,6 +75,7 @@ export function newRun(id: string, plan: Plan, change: Partial<NewRun> = {}): Ne
     overrides: [],
     delivery: null,
     after: null,
+    parent: null,
     ...change,
   };
 }

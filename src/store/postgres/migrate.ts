@@ -10,6 +10,7 @@ import priority from "./migrations/0008_priority.sql" with { type: "text" };
 import delaysAndGroups from "./migrations/0009_delays_and_groups.sql" with { type: "text" };
 import results from "./migrations/0011_results.sql" with { type: "text" };
 import secrets from "./migrations/0012_secrets.sql" with { type: "text" };
+import childRuns from "./migrations/0013_child_runs.sql" with { type: "text" };
 import { LONG_ANSWER_MS, type PostgresConnection, type Session } from "./postgres-connection.ts";
 
 /** In order; the n-th takes the schema from version n - 1 to n. Never changed once released. */
@@ -25,6 +26,7 @@ const MIGRATIONS: readonly string[] = [
   delaysAndGroups,
   results,
   secrets,
+  childRuns,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

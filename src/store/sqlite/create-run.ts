@@ -78,8 +78,10 @@ function insertRun(
   db.run(
     `INSERT INTO runs (id, repository_id, pipeline_id, number, branch, tag, commit_sha, commit_message, tree, dirty,
        trigger_kind, mode, executor, owner, plan_hash, overrides, delivery, after_run, status, warnings, cancel_requested_at,
-       stop_requested_at, created_at, started_at, finished_at, version)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)`,
+       stop_requested_at, created_at, started_at, finished_at, version, parent_run,
+       parent_job)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,
+       ?27, ?28)`,
     ...[run.id, of.repositoryId, of.pipelineId, run.number],
     ...[source.branch, source.tag, source.commit, source.commitMessage, source.tree],
     ...[source.dirty && JSON.stringify(source.dirty), run.trigger, run.mode, run.executor],
@@ -87,5 +89,6 @@ function insertRun(
     ...[run.delivery, run.after],
     ...[run.status, Number(run.warnings), run.cancelRequestedAt, run.stopRequestedAt],
     ...[run.createdAt, run.startedAt, run.finishedAt, FIRST_VERSION],
+    ...[run.parent?.runId ?? null, run.parent?.jobId ?? null],
   );
 }
