@@ -35,6 +35,29 @@ export class ByteTrie {
     return this.#root[byte]!;
   }
 
+  /**
+   * Takes steps from `from` on, up to the first byte that is `stop` or with which a pattern ends; that byte is not taken. What it
+   * came to is in `state`. Returns where it stopped.
+   */
+  run(bytes: Uint8Array, from: number, state: number, stop: number): number {
+    const matched = this.#matched;
+    let at = from;
+    let current = state;
+    while (at < bytes.length) {
+      const byte = bytes[at]!;
+      if (byte === stop) break;
+      const next = this.next(current, byte);
+      if (matched[next]! > 0) break;
+      current = next;
+      at += 1;
+    }
+    this.state = current;
+    return at;
+  }
+
+  /** Set by `run`. */
+  state = 0;
+
   /** How many bytes before here may be the beginning of a pattern. */
   depth(state: number): number {
     return this.#depth[state]!;

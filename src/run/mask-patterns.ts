@@ -5,9 +5,11 @@
 export function maskPatterns(values: Iterable<string>): string[] {
   const patterns = new Set<string>();
   for (const value of values) {
-    const lines = value.split(/\r\n|\n|\r/);
-    for (const piece of [value, value.trim(), ...(lines.length > 1 ? lines.map((line) => line.trim()) : [])])
-      if (piece.length >= MIN_MASKED) for (const form of formsOf(piece)) patterns.add(form);
+    const lines = value.split(/\r\n|\n|\r/).map((line) => line.trim());
+    for (const whole of new Set([value, value.trim()]))
+      if (whole.length >= MIN_MASKED) for (const form of encodings(whole)) patterns.add(form);
+    for (const piece of new Set([value, value.trim(), ...lines]))
+      if (piece.length >= MIN_MASKED) for (const form of escapes(piece)) patterns.add(form);
   }
   return [...patterns].filter(({ length }) => length >= MIN_MASKED);
 }
@@ -15,7 +17,8 @@ export function maskPatterns(values: Iterable<string>): string[] {
 /** Characters; a secret of fewer is refused, a line of fewer is shown. */
 export const MIN_MASKED = 8;
 
-function* formsOf(text: string): Iterable<string> {
+/** What leaves its plain characters as they are. */
+function* escapes(text: string): Iterable<string> {
   yield text;
   yield text.replace(/\r\n|\r/g, "\n");
   yield text.replace(/\r?\n/g, "\r\n");
@@ -23,6 +26,10 @@ function* formsOf(text: string): Iterable<string> {
   yield* jsonForms(text);
   yield* shellForms(text);
   yield escapeXml(text);
+}
+
+/** What leaves none as it is: of the whole value alone. */
+function* encodings(text: string): Iterable<string> {
   const bytes = new TextEncoder().encode(text);
   yield* hexForms(bytes);
   for (const form of base64Forms(bytes)) {

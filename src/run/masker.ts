@@ -18,10 +18,12 @@ export class Masker {
   /** Of the held bytes: those that are no colours, and those that are. */
   #visible = 0;
   #colours = 0;
+  /** Of those that are none: which are part of a match. */
+  #marked = 0;
   #inColour = false;
   #dropsColour = false;
   #isMasking = false;
-  #out = new Uint8Array(64 * 1024);
+  #out = new Uint8Array(1024);
   #length = 0;
 
   constructor(trie: ByteTrie) {
@@ -38,7 +40,7 @@ export class Masker {
   push(chunk: Uint8Array): Uint8Array {
     this.#length = 0;
     for (let i = 0; i < chunk.length; i += 1) {
-      if (this.#state === 0 && !this.#inColour && this.#start === this.#end) i = this.#pass(chunk, i);
+      if (this.#isPlain && this.#visible <= i) i = this.#pass(chunk, i);
       const byte = chunk[i];
       if (byte === undefined) break;
       if (this.#inColour || byte === ESC) this.#colour(byte);
@@ -47,15 +49,29 @@ export class Masker {
     return this.#out.subarray(0, this.#length);
   }
 
-  /** Gives out what begins no pattern and no colour; where that ends. */
+  /** Held back is nothing but what may begin a secret. */
+  get #isPlain(): boolean {
+    return !this.#inColour && this.#colours === 0 && this.#marked === 0;
+  }
+
+  /** Gives out, in one piece, what leads to no match and no colour; where that ends. What is held is of this chunk. */
   #pass(chunk: Uint8Array, from: number): number {
-    let end = from;
-    while (end < chunk.length && chunk[end] !== ESC && this.#trie.next(0, chunk[end]!) === 0) end += 1;
+    const trie = this.#trie;
+    const begin = from - this.#visible;
+    const end = trie.run(chunk, from, this.#state, ESC);
     if (end === from) return end;
-    this.#isMasking = false;
-    this.#reserve(end - from);
-    this.#out.set(chunk.subarray(from, end), this.#length);
-    this.#length += end - from;
+    this.#state = trie.state;
+    const safe = end - trie.depth(trie.state);
+    if (safe > begin) {
+      this.#isMasking = false;
+      this.#reserve(safe - begin);
+      this.#out.set(chunk.subarray(begin, safe), this.#length);
+      this.#length += safe - begin;
+    }
+    this.#start = 0;
+    this.#end = 0;
+    this.#visible = end - safe;
+    for (let i = safe; i < end; i += 1) this.#hold(chunk[i]!, 0);
     return end;
   }
 
@@ -101,6 +117,7 @@ export class Masker {
   #mark(count: number): void {
     for (let i = this.#end - 1, left = count; left > 0; i -= 1) {
       if (this.#kind[i] === COLOUR) continue;
+      if (this.#kind[i] !== SECRET) this.#marked += 1;
       this.#kind[i] = SECRET;
       left -= 1;
     }
@@ -115,6 +132,7 @@ export class Masker {
       if (kind === COLOUR) this.#colours -= 1;
       else this.#visible -= 1;
       if (kind === SECRET) {
+        this.#marked -= 1;
         if (!this.#isMasking) for (const mark of MARK) this.#put(mark);
         this.#isMasking = true;
       } else {
