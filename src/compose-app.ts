@@ -58,6 +58,7 @@ export function composeApp(config: Config, variables: Variables, purpose: "perso
       return identity();
     },
     secretKey: once(() => readSecretKey(config.stateDir, variables)),
+    ...(config.defaultImage === undefined ? {} : { defaultImage: config.defaultImage }),
     warn: (text) => void process.stderr.write(`warning: ${text}\n`),
     now: Date.now,
     newId,

@@ -23,6 +23,8 @@ export interface App extends AsyncDisposable {
   readJunit: JunitReader;
   executor(kind: ExecutorKind): Promise<Executor>;
   files: Files;
+  /** `default_image`. */
+  defaultImage?: string;
   upkeep: Upkeep;
   /** Recorded when the app is disposed of. */
   phases: ProcessPhases;

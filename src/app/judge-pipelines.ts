@@ -22,29 +22,36 @@ export async function judgePipelines(
 ): Promise<LoadedFile[]> {
   const overrides = readOverrides(choice.overrides);
   const judged: LoadedFile[] = [];
-  for (const file of files) judged.push(await judge(file, overrides, choice.imageRequired, tree, signal));
+  for (const file of files) judged.push(await judge(file, overrides, choice, tree, signal));
   return choosePipelines(judged, choice.pipeline);
 }
 
 /** One file by itself. Throws USAGE for a malformed override. */
 export async function judgeFile(
   file: PipelineFile,
-  options: Pick<PipelineChoice, "overrides" | "imageRequired">,
+  options: Omit<PipelineChoice, "pipeline">,
   tree: IncludeTree,
 ): Promise<LoadedFile> {
-  return judge(file, readOverrides(options.overrides), options.imageRequired, tree);
+  return judge(file, readOverrides(options.overrides), options, tree);
 }
+
+type Images = Pick<PipelineChoice, "imageRequired" | "defaultImage">;
+
+const imagesOf = ({ imageRequired, defaultImage }: Images): Images => ({
+  imageRequired,
+  ...(defaultImage === undefined ? {} : { defaultImage }),
+});
 
 async function judge(
   found: PipelineFile,
   overrides: Override[],
-  imageRequired: boolean,
+  images: Images,
   tree: IncludeTree,
   signal?: AbortSignal,
 ): Promise<LoadedFile> {
   const { file } = found;
   if (found.problem !== undefined) return unreadable(file, found.problem);
-  const result = await parseInRounds(found.text, { file, overrides, imageRequired }, tree, signal);
+  const result = await parseInRounds(found.text, { file, overrides, ...imagesOf(images) }, tree, signal);
   return { file, text: found.text, ...result };
 }
 
@@ -54,10 +61,10 @@ export function choosePipelines(files: LoadedFile[], pipeline: string | undefine
 }
 
 /** Without what it includes: then something is `wanted`. */
-export function parseFile(found: PipelineFile, overrides: Override[], imageRequired: boolean): LoadedFile {
+export function parseFile(found: PipelineFile, overrides: Override[], images: Images): LoadedFile {
   const { file } = found;
   if (found.problem !== undefined) return unreadable(file, found.problem);
-  return { file, text: found.text, ...parsePipeline(found.text, { file, overrides, imageRequired }) };
+  return { file, text: found.text, ...parsePipeline(found.text, { file, overrides, ...imagesOf(images) }) };
 }
 
 /** Throws USAGE. */

@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { Source } from "../run/workspace.ts";
 import type { App } from "./app.ts";
+import { withDefaultImage } from "./default-image.ts";
 import { choosePipelines, judgeFile, judgePipelines, parseFile, readOverrides } from "./judge-pipelines.ts";
 import { type IncludeOptions, type IncludeTree, includesOf, noTree } from "./parse-in-rounds.ts";
 import { PIPELINE_DIRECTORY, type PipelineTree, treeOfSource, treeOnDisk } from "./pipeline-tree.ts";
@@ -32,10 +33,19 @@ export async function loadPipelines(
     const file = { file: selection.file, text: await app.files.readText(selection.file) };
     return {
       source,
-      files: [await judgeFile(file, selection, includesOf(source, includeOptions(selection)))],
+      files: [
+        await judgeFile(
+          file,
+          withDefaultImage(app, selection),
+          includesOf(source, includeOptions(selection)),
+        ),
+      ],
     };
   }
-  return { source, files: await loadFromSource(source, selection, includeOptions(selection)) };
+  return {
+    source,
+    files: await loadFromSource(source, withDefaultImage(app, selection), includeOptions(selection)),
+  };
 }
 
 /** The tree that a selection names, opened. */
@@ -83,7 +93,8 @@ export async function loadFromDisk(
   const overrides = readOverrides(selection.overrides);
   const found = await findOnDisk(app, selection, signal);
   if (found === undefined) return undefined;
-  const files = found.files.map((file) => parseFile(file, overrides, selection.imageRequired));
+  const images = withDefaultImage(app, selection);
+  const files = found.files.map((file) => parseFile(file, overrides, images));
   const kept = withoutIgnored(files, await found.ignored);
   if (kept.length === 0 || kept.some(({ wanted }) => wanted !== null)) return undefined;
   return choosePipelines(kept, selection.pipeline);
@@ -141,7 +152,7 @@ export async function loadFile(
   readOverrides(selection.overrides);
   return judgeFile(
     { file, text: await app.files.readText(file) },
-    selection,
+    withDefaultImage(app, selection),
     lazyTree(app, selection, signal),
   );
 }

@@ -96,7 +96,7 @@ export async function addRepository(
       hint: "see what there is with: cicd repo list",
     });
   }
-  await syncSchedules(app, record.id, await loadTriggered(source, { ...options, trigger: "schedule" }));
+  await syncSchedules(app, record.id, await loadTriggered(app, source, { ...options, trigger: "schedule" }));
   const repository = toRepositoryJson({ ...record, createdAt: app.now() }, options.baseUrl);
   return { repository, webhookSecret: record.webhookSecret };
 }
@@ -149,7 +149,11 @@ export async function refreshRepository(
   const { branch } = source.source;
   if (branch !== null && branch !== repository.defaultBranch)
     await registry.setDefaultBranch(repository.id, branch);
-  await syncSchedules(app, repository.id, await loadTriggered(source, { ...options, trigger: "schedule" }));
+  await syncSchedules(
+    app,
+    repository.id,
+    await loadTriggered(app, source, { ...options, trigger: "schedule" }),
+  );
 }
 
 /** Of a working copy no ref can be fetched, and a path means something else on every host. */

@@ -12,6 +12,8 @@ export interface PipelineChoice {
   overrides: string[];
   /** False for the shell executor. */
   imageRequired: boolean;
+  /** Of jobs without one, where they need one. */
+  defaultImage?: string;
 }
 
 /** What rules of includes look at, for a run by hand. */

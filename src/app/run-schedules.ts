@@ -90,7 +90,7 @@ async function runOnce(
   const request = { repo: repository.url, ...(wanted === null ? {} : { branch: wanted }) };
   const opened = await openShared(app, request, signal);
   const source = { ...opened.source, repo: { ...opened.source.repo, name: repository.name } };
-  const files = await loadTriggered(opened, { ...options, trigger: "schedule" });
+  const files = await loadTriggered(app, opened, { ...options, trigger: "schedule" });
   const nameless = (file: LoadedFile) => file.pipeline === undefined && file.name === undefined;
   const file = files.find(({ name }) => name?.value === pipeline) ?? files.find(nameless);
   if (file === undefined) return `the branch ${source.branch} has no pipeline ${pipeline} any more`;

@@ -8,6 +8,7 @@ import type { Source, SourceRequest } from "../run/workspace.ts";
 import type { App, ExecutorKind } from "./app.ts";
 import { cancelOutdated } from "./auto-cancel.ts";
 import { findChangedPaths } from "./changed-paths.ts";
+import { withDefaultImage } from "./default-image.ts";
 import { openShared, queueFiles } from "./enqueue-runs.ts";
 import type { FactsOptions } from "./gather-facts.ts";
 import { nameOfFile } from "./judge-pipelines.ts";
@@ -45,7 +46,12 @@ export async function triggerRuns(
       changed: () => findChangedPaths(app, repository, event, signal),
     };
     const { executor } = options;
-    const files = await loadTriggered(source, { executor, trigger: event.kind, ...pullRequest, ...facts });
+    const files = await loadTriggered(app, source, {
+      executor,
+      trigger: event.kind,
+      ...pullRequest,
+      ...facts,
+    });
     if (!isLate && event.kind === "push" && event.branch === repository.defaultBranch)
       await syncSchedules(app, repository.id, files);
     if (event.kind !== "tag" && asksToSkip(source.source.commitMessage ?? ""))
@@ -88,8 +94,8 @@ export function isFinal(error: unknown): error is CicdError {
 }
 
 /** The pipeline files of an opened commit; none where it has none. */
-export async function loadTriggered(source: Source, options: FactsOptions): Promise<LoadedFile[]> {
-  const choice = { overrides: [], imageRequired: options.executor === "docker" };
+export async function loadTriggered(app: App, source: Source, options: FactsOptions): Promise<LoadedFile[]> {
+  const choice = withDefaultImage(app, { overrides: [], imageRequired: options.executor === "docker" });
   try {
     return await loadFromSource(source, choice, { ...options, variables: {} });
   } catch (error) {

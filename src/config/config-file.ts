@@ -9,6 +9,7 @@ export const CONFIG_FILE_KEYS = {
   server: "URL of a cicd server",
   token: "token for that server",
   executor: "docker or shell",
+  default_image: "image of jobs that name none",
   jobs: "how many jobs may run at the same time",
   grace: "time between SIGTERM and SIGKILL",
   log_limit: "size of a job's log at which it is cut",

@@ -5,6 +5,8 @@ export interface Config {
   database: DatabaseConfig;
   /** Undefined: nobody has chosen; docker, and the terminal's user may be asked. */
   executor: "docker" | "shell" | undefined;
+  /** What jobs without an image run in. */
+  defaultImage: string | undefined;
   /** How many jobs may run at the same time. */
   maxParallelJobs: number;
   /** Between SIGTERM and SIGKILL. */

@@ -3,7 +3,7 @@ import { CicdError } from "../errors/cicd-error.ts";
 import type { Config, ConfigFlags, DatabaseConfig, Environment } from "./config.ts";
 import { type ConfigFileKey, readConfigFile } from "./config-file.ts";
 import { toDocker } from "./docker-host.ts";
-import { invalidSetting, type Setting, toBytes, toCount, toCpus, toDuration } from "./settings.ts";
+import { invalidSetting, type Setting, toBytes, toCount, toCpus, toDuration, toImage } from "./settings.ts";
 import { toServer, toTeam } from "./team-config.ts";
 
 const DEFAULT_GRACE_MS = 10_000;
@@ -18,6 +18,7 @@ export const CONFIG_VARIABLES = {
   CICD_SERVER: "server",
   CICD_TOKEN: "token",
   CICD_EXECUTOR: "executor",
+  CICD_DEFAULT_IMAGE: "default_image",
   CICD_JOBS: "jobs",
   CICD_GRACE: "grace",
   CICD_LOG_LIMIT: "log_limit",
@@ -79,6 +80,7 @@ export function loadConfig(
       environment,
     ),
     executor: optional(settings.get("executor"), toExecutor),
+    defaultImage: optional(settings.get("default_image"), toImage),
     maxParallelJobs:
       optional(settings.get("jobs"), (setting) => toCount(setting, MAX_PARALLEL_JOBS)) ??
       Math.max(4, environment.cpus * 2),

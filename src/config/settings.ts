@@ -1,5 +1,6 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import { parseDuration } from "../pipeline/duration.ts";
+import { imageNameProblem } from "../pipeline/image-name.ts";
 
 /** A value with where it came from, for messages: `--jobs`, `CICD_JOBS`, `jobs in config.yml`. */
 export interface Setting {
@@ -17,6 +18,14 @@ export function toCount(setting: Setting, max: number): number {
     throw invalidSetting(setting, `a whole number from 1 to ${max}`);
   }
   return count;
+}
+
+export function toImage(setting: Setting): string {
+  const problem = setting.text.includes("$")
+    ? { hint: "it has no variables" }
+    : imageNameProblem(setting.text);
+  if (problem === undefined) return setting.text;
+  throw invalidSetting(setting, `the name of an image: ${problem.hint}`);
 }
 
 export function toCpus(setting: Setting): number {

@@ -65,7 +65,7 @@ function hasImage(job: JobValue, byDefault: boolean, { imageRequired }: JobRules
 }
 
 function reportNoImage(job: JobEntry, { stage }: JobRules, { report }: ReadContext): void {
-  const elsewhere = stage === undefined ? "" : ", or give one with -o default.image=NAME";
+  const elsewhere = stage === undefined ? "" : ", or set default_image (CICD_DEFAULT_IMAGE)";
   const hint = `write "image:" in the job, or once under "default:"${elsewhere}`;
   report.error("CONFIG_MISSING_IMAGE", job.keySpan, `the job "${job.name}" has no image`, hint);
 }

@@ -27,6 +27,8 @@ export interface ParseOptions {
   overrides?: Override[];
   /** False where jobs run without containers. Default: true. */
   imageRequired?: boolean;
+  /** Of jobs without an image. */
+  defaultImage?: string;
   /** What earlier rounds wanted, by path from the top of the tree. */
   files?: ReadonlyMap<string, FileText>;
   /** For the rules of includes. */
@@ -106,8 +108,14 @@ class Reading {
   private read(document: Node, files: string[][]): FrontResult | undefined {
     const children = this.children(document, files);
     if (this.wanted !== null) return undefined;
-    const { file, imageRequired = true } = this.options;
-    return frontOf(this.form).read(document, { file, imageRequired, children }, this.context);
+    const { file, imageRequired = true, defaultImage } = this.options;
+    const options = {
+      file,
+      imageRequired: imageRequired && defaultImage === undefined,
+      children,
+      defaultImage,
+    };
+    return frontOf(this.form).read(document, options, this.context);
   }
 
   private compose(file: YamlFile): Node | undefined {

@@ -39,6 +39,7 @@ describe("without any setting", () => {
       stateDir: "/home/ann/.local/state/cicd",
       database: { kind: "sqlite", path: "/home/ann/.local/state/cicd/cicd.db" },
       executor: undefined,
+      defaultImage: undefined,
       maxParallelJobs: 6,
       graceMs: 10_000,
       logLimitBytes: 100 * 1024 * 1024,
@@ -170,6 +171,7 @@ describe("values that make no sense", () => {
     [{ CICD_GRACE: "2h" }, "CICD_GRACE"],
     [{ CICD_LOG_LIMIT: "0" }, "CICD_LOG_LIMIT"],
     [{ CICD_MEMORY: "1 elephant" }, "CICD_MEMORY"],
+    [{ CICD_DEFAULT_IMAGE: "a b" }, "CICD_DEFAULT_IMAGE"],
     [{ CICD_CPUS: "-1" }, "CICD_CPUS"],
   ])("%o names its origin", (variables, part) => {
     const error = errorOf(() => load({ variables: variables as Record<string, string> }));

@@ -19,9 +19,21 @@ export interface JobContext {
   defaults: DefaultsValue;
   /** The stage of a job that names none. */
   stage: string;
+  /** Of a job that has none. */
+  defaultImage: string | undefined;
   /** The pipelines that trigger jobs start, by the job's name. */
   children: ReadonlyMap<string, Pipeline>;
 }
+
+function defaultImageOf({ values }: JobValue, { defaultImage }: JobContext): Job["image"] {
+  if (defaultImage === undefined || values.trigger !== undefined) return undefined;
+  return { ...DEFAULT_IMAGE, name: defaultImage };
+}
+
+const DEFAULT_IMAGE: Omit<NonNullable<Job["image"]>, "name"> = {
+  entrypoint: undefined,
+  pullPolicy: "if-not-present",
+};
 
 /** A job that has been read without errors, with what it takes of `default`. */
 export function buildJob(name: string, job: JobValue, keySpan: Span, context: JobContext): Job {
@@ -33,7 +45,7 @@ export function buildJob(name: string, job: JobValue, keySpan: Span, context: Jo
   return {
     name,
     stage: own.stage?.value ?? context.stage,
-    image: image === undefined ? undefined : buildImage(image),
+    image: image === undefined ? defaultImageOf(job, context) : buildImage(image),
     beforeScript: own.before_script ?? taken.before_script ?? [],
     script: own.script ?? [],
     afterScript: own.after_script ?? taken.after_script ?? [],

@@ -15,6 +15,8 @@ export interface FrontOptions {
   file: string;
   /** False where jobs run without containers. */
   imageRequired: boolean;
+  /** Of jobs without an image. */
+  defaultImage: string | undefined;
   /** The pipelines that its trigger jobs start, by the job's name. */
   children: ReadonlyMap<string, Pipeline>;
 }

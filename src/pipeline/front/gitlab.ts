@@ -10,7 +10,7 @@ import {
 import type { Entry, MapNode, Node } from "../node.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { ReadContext, Shape } from "../shape.ts";
-import { buildJob } from "./build-job.ts";
+import { buildJob, type JobContext } from "./build-job.ts";
 import { buildOn } from "./build-on.ts";
 import { buildOptions, buildVariables, buildWorkflow } from "./build-values.ts";
 import type { Front } from "./front.ts";
@@ -26,7 +26,7 @@ const OWN_KEYS = new Set(["stages", "variables", "workflow", "include", "default
 /** `.gitlab-ci.yml`: jobs stand at the top, and so do some keys of `default`. */
 export const GITLAB: Front = {
   shape: topLevel(),
-  read(document, { imageRequired, children }, context) {
+  read(document, { imageRequired, defaultImage, children }, context) {
     const name = { value: GITLAB_NAME, span: document.span };
     const lax = { ...context, lax: true };
     const value = GITLAB_PIPELINE.read(regroup(document as MapNode, context), lax);
@@ -35,7 +35,10 @@ export const GITLAB: Front = {
     checkJobs(value, options, context);
     checkTriggers(value.values.jobs, context);
     checkOnlyExcept(value, context);
-    return { name, pipeline: context.report.hasErrors ? undefined : buildGitlab(value, children) };
+    return {
+      name,
+      pipeline: context.report.hasErrors ? undefined : buildGitlab(value, { children, defaultImage }),
+    };
   },
 };
 
@@ -45,6 +48,7 @@ function topLevel(): Shape<unknown> {
   const { keys: _keys, ...shape } = GITLAB_PIPELINE;
   return {
     ...shape,
+    ownKeys: OWN_KEYS.union(TOP_LEVEL_DEFAULTS),
     child: (key) => {
       if (OWN_KEYS.has(key)) return below(key);
       return TOP_LEVEL_DEFAULTS.has(key) ? below("default")!.child!(key) : below("jobs")!.child!(key);
@@ -115,9 +119,9 @@ function checkOnlyExcept({ values }: GitlabValue, { report }: ReadContext): void
   }
 }
 
-function buildGitlab(value: GitlabValue, children: ReadonlyMap<string, Pipeline>): Pipeline {
+function buildGitlab(value: GitlabValue, given: Pick<JobContext, "children" | "defaultImage">): Pipeline {
   const { stages, workflow, variables, jobs, default: defaults } = value.values;
-  const context = { defaults: defaults?.values ?? {}, stage: DEFAULT_STAGE, children };
+  const context = { defaults: defaults?.values ?? {}, stage: DEFAULT_STAGE, ...given };
   const named = stages?.map((stage) => stage.value) ?? GITLAB_STAGES;
   const built = buildWorkflow(workflow);
   return {

@@ -1,5 +1,6 @@
 import type { BodyOf } from "../../api/routes.ts";
 import { toCheckJson, toSentFiles } from "../../app/check-pipelines.ts";
+import { withDefaultImage } from "../../app/default-image.ts";
 import { toDryRunJson } from "../../app/dry-run.ts";
 import { explainPlans } from "../../app/explain-plan.ts";
 import { factsWithoutSource } from "../../app/gather-facts.ts";
@@ -38,17 +39,17 @@ export const pipelineHandlers: Handlers<"check" | "dryRun" | "explainPlan"> = {
 
 async function judge(
   body: BodyOf<"check">,
-  { executor, judging, limits, signal, mayIdle }: Context,
+  { app, executor, judging, limits, signal, mayIdle }: Context,
 ): Promise<LoadedFile[]> {
   const release = judging.take();
   mayIdle();
   const late = AbortSignal.timeout(limits.judgeMs);
   const { files, overrides, pipeline } = body;
-  const choice = {
+  const choice = withDefaultImage(app, {
     overrides,
     imageRequired: body.imageRequired ?? executor === "docker",
     ...(pipeline === undefined ? {} : { pipeline }),
-  };
+  });
   try {
     return await judgePipelines(files, choice, FILES_ALONE, AbortSignal.any([signal, late]));
   } catch (error) {
