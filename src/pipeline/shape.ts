@@ -21,6 +21,8 @@ export interface Shape<T> {
   child?(key: string): Shape<unknown> | undefined;
   /** Keys `child` knows; undefined: any. */
   keys?: readonly string[];
+  /** Keys of the language beside any others: an override may add them. */
+  ownKeys?: ReadonlySet<string>;
   /** The key that a scalar stands for (`image: x` is `image: {name: x}`). */
   shorthand?: string;
   /** Of a list. */
@@ -169,9 +171,12 @@ export function list<T>(
     items: item.schema,
     ...(atLeast > 0 ? { minItems: atLeast } : {}),
   };
+  const { child, keys } = single ? item : {};
   return {
     noun,
     item,
+    ...(child === undefined ? {} : { child }),
+    ...(keys === undefined ? {} : { keys }),
     schema: single ? { anyOf: [item.schema, schema] } : schema,
     accepts: (node) => node.kind === "list" || (single && item.accepts(node)),
     read(node, context) {

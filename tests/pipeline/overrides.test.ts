@@ -44,6 +44,15 @@ describe("an override", () => {
     expect(parse("jobs.test.variables.NEW=x").job("test")?.variables).toEqual({ NEW: "x" });
   });
 
+  test("adds what a .gitlab-ci.yml lacks, at its top and below default", () => {
+    for (const argument of ["default.image=alpine", "image=alpine", "image.name=alpine"]) {
+      const overrides = [parseOverride(argument)!];
+      const text = "unit: { script: make }";
+      const { pipeline } = parsePipeline(text, { file: ".gitlab-ci.yml", overrides });
+      expect([argument, pipeline?.jobs[0]?.image?.name]).toEqual([argument, "alpine"]);
+    }
+  });
+
   test("takes any YAML as the value", () => {
     expect(parse("jobs.test.script=[a, b]").job("test")?.script).toEqual(["a", "b"]);
     expect(parse("stages=[build, test, more]").pipeline?.stages).toEqual(["build", "test", "more"]);
@@ -62,6 +71,15 @@ describe("an override", () => {
 
   test("reaches items of a list by their number from 0", () => {
     expect(parse("jobs.c.needs=[a]", "jobs.c.needs.0=a.b").job("c")?.needs?.[0]?.job).toBe("a.b");
+  });
+
+  test("reaches into a mapping that stands for a list of one", () => {
+    const caches = (...args: string[]) => parse("jobs.a.cache.paths=[x]", ...args).job("a")?.caches;
+    expect(caches("jobs.a.cache.policy=pull")).toMatchObject([{ paths: ["x"], policy: "pull" }]);
+    expect(caches("jobs.a.cache.key.files=[lock]")).toMatchObject([{ key: { files: ["lock"] } }]);
+    const listed = ["jobs.a.cache=[{ paths: [x] }, { paths: [y] }]", "jobs.a.cache.1.key=k"];
+    expect(caches(...listed)).toMatchObject([{ paths: ["x"] }, { paths: ["y"], key: { text: "k" } }]);
+    expect(caches("jobs.a.cache=[]")).toEqual([]);
   });
 
   test("changes an aliased value in one place only", () => {
