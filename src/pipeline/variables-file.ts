@@ -47,7 +47,7 @@ export function readVariablesFile(
   const source: Source = { file, text: text.replace(/^\ufeff/, "") };
   const report = new Report();
   const variables = new Map<string, OwnVariable>();
-  if (/^(\s*(#.*)?\n?)*$/.test(source.text)) return { variables, diagnostics: [] };
+  if (source.text.split("\n").every((line) => /^\s*(#|$)/.test(line))) return { variables, diagnostics: [] };
   const root = readDocument(source, report);
   const read = root && FILE.read(root, { report, suggester: new Suggester() });
   for (const [name, { value }] of read ?? []) if (value !== undefined) variables.set(name, toOwn(value));
