@@ -43,6 +43,7 @@ export function findKey(
       .join(".");
     if (map.entries.has(key)) return { key, next };
   }
+  if (shape.ownKeys?.has(text)) return { key: text, next: at + 1 };
   const below = shape.child!(text);
   return below !== undefined && takesPlainValue(below, segments[at]!) && at + 1 === segments.length
     ? { key: text, next: at + 1 }
