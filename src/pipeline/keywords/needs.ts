@@ -1,7 +1,5 @@
-import type { Node } from "../node.ts";
-import { list, located, type ReadContext, truth } from "../shape.ts";
+import { list, located, truth } from "../shape.ts";
 import { object } from "../shape-object.ts";
-import type { Span } from "../source.ts";
 import { matrix } from "./parallel.ts";
 import { name } from "./values.ts";
 
@@ -16,27 +14,31 @@ const some = object(
   { noun: "a mapping with matrix" },
 );
 
-export const need = object(
+const own = object(
   {
     job: {
       shape: located(name("a job's name")),
       about: "The job needed.",
       required: "name the job: job: compile",
-      unless: ["project", "pipeline"],
     },
     artifacts: { shape: truth(), about: "Whether its artifacts are fetched. Default: true." },
     optional: { shape: truth(), about: "Whether the job may be absent. Default: false." },
     parallel: { shape: some, about: "Which instances of a multiplied job. Default: all." },
   },
-  { noun: "a mapping with job, artifacts and optional", shorthand: "job", onUnknown: refuseRemote },
+  { noun: "a mapping with job, artifacts and optional", shorthand: "job" },
 );
 
-export const needs = list(need, { noun: "a list of jobs" });
+/** One of another project or pipeline is refused as a whole: they are not here. */
+export const need: typeof own = {
+  ...own,
+  read(node, context) {
+    const key =
+      node.kind === "map" ? ["project", "pipeline"].find((name) => node.entries.has(name)) : undefined;
+    if (node.kind !== "map" || key === undefined) return own.read(node, context);
+    const hint = "a run has only the jobs of its own file: build what is needed in one of them";
+    const { keySpan } = node.entries.get(key)!;
+    return context.report.error("CONFIG_INCLUDE_REMOTE", keySpan, `needs:${key} needs another ${key}`, hint);
+  },
+};
 
-/** Other projects and pipelines are not here. */
-function refuseRemote(key: string, _value: Node, keySpan: Span, { report }: ReadContext): boolean {
-  if (key !== "project" && key !== "pipeline") return false;
-  const hint = "a run has only the jobs of its own file: build what is needed in one of them";
-  report.error("CONFIG_INCLUDE_REMOTE", keySpan, `needs:${key} needs another ${key}`, hint);
-  return true;
-}
+export const needs = list(need, { noun: "a list of jobs" });
