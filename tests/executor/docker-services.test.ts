@@ -3,16 +3,16 @@ import { $ } from "bun";
 import { createDockerExecutor } from "../../src/executor/docker/docker-executor.ts";
 import type { Service } from "../../src/pipeline/pipeline.ts";
 import type { PlannedJob } from "../../src/plan/plan.ts";
-import type { AttemptSpec, StartPhase } from "../../src/run/executor.ts";
+import type { AttemptSpec, Executor, StartPhase } from "../../src/run/executor.ts";
 import { Bench, readLog, readUntil } from "../contract/executor.ts";
 import { dockerHost, labelledObjects } from "../support/docker.ts";
 import { eventually } from "../support/eventually.ts";
 import { type TestImage, testImage } from "../support/images.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(120_000);
 
 const connection = { host: dockerHost() };
-const bench = new Bench((place) => createDockerExecutor({ ...place, connection, serviceLimitMs: 1_500 }));
+const bench = new Bench((place) => createDockerExecutor({ ...place, connection }));
 const never = () => new AbortController().signal;
 
 beforeAll(async () => {
@@ -37,7 +37,11 @@ async function service(image: TestImage, change: Partial<Service> = {}): Promise
 const shell = (command: string) => ({ entrypoint: ["sh", "-c"], command: [command] });
 
 /** Runs a job to its end; what is left of it afterwards must be nothing. */
-async function run(job: Partial<PlannedJob>, change: Partial<AttemptSpec> = {}) {
+async function run(
+  job: Partial<PlannedJob>,
+  change: Partial<AttemptSpec> = {},
+  executor: Executor = bench.executor,
+) {
   const spec = bench.spec(job, change);
   const notes: string[] = [];
   const phases: StartPhase[] = [];
@@ -46,7 +50,7 @@ async function run(job: Partial<PlannedJob>, change: Partial<AttemptSpec> = {}) 
     onProgress: (line: string) => notes.push(line),
     onPhase: (phase: StartPhase) => phases.push(phase),
   };
-  const execution = await bench.executor.start(told, never());
+  const execution = await executor.start(told, never());
   const log = await readLog(execution);
   const result = await execution.result;
   await execution[Symbol.asyncDispose]();
@@ -88,7 +92,7 @@ describe("services of a job", () => {
     const services = [
       await service("busybox", {
         aliases: ["db"],
-        ...shell('printf "%s|%s" "$ODD" "$LEVEL" >/tmp/said; exec nc -ll -p 7000 -e cat /tmp/said'),
+        ...shell('printf "%s|%s" "$ODD" "$LEVEL" >/tmp/said; exec nc -ll -p 7000 -e cat /tmp/said $FILE'),
         variables: { LEVEL: { value: "service's", expand: false } },
         healthcheck: {
           test: ["CMD-SHELL", "ls /tmp/said"],
@@ -101,10 +105,13 @@ describe("services of a job", () => {
     ];
     const spec = bench.spec(
       { script: ["nc db 7000 </dev/null; echo; echo up; sleep 60"], services },
-      { environment: { ODD: odd, LEVEL: "job's" } },
+      {
+        environment: { ODD: odd, LEVEL: "job's", FILE: "/.cicd-files/FILE" },
+        files: [{ name: "FILE", text: "of a variable" }],
+      },
     );
     await using execution = await bench.executor.start(spec, never());
-    await readUntil(execution, `${odd}|service's`);
+    await readUntil(execution, `${odd}|service'sof a variable`);
     const [container] = await $`docker inspect ${`${spec.name}-s0`}`.json();
     expect(container.HostConfig).toMatchObject({
       Privileged: false,
@@ -141,7 +148,9 @@ describe("services of a job", () => {
     expect(broken.result).toMatchObject({ failureReason: "service_failed" });
     expect(broken.result.message).toContain("could not start");
     const inward = await service("database", { ...shell("exec httpd -f -p 127.0.0.1:7000") });
-    const closed = await run({ services: [inward] });
+    const { instance, stateDir } = bench;
+    await using hasty = createDockerExecutor({ instance, stateDir, connection, serviceLimitMs: 1_000 });
+    const closed = await run({ services: [inward] }, {}, hasty);
     expect(closed.result).toMatchObject({ failureReason: "service_failed" });
     expect(closed.result.message).toContain("listens on port 7000 for itself alone (127.0.0.1)");
   });
@@ -156,6 +165,32 @@ describe("services of a job", () => {
     const { result } = await run({ services: [await service("busybox", { ...command, healthcheck: sick })] });
     expect(result).toMatchObject({ failureReason: "service_failed" });
     expect(result.message).toContain("is not healthy (its check says: too ill)");
+  });
+
+  test.concurrent("are asked every second by their image's own health check, whatever its interval", async () => {
+    const services = [
+      await service("checked", { ...shell("sleep 0.5; touch /tmp/ready; sleep 60"), aliases: ["db"] }),
+    ];
+    const { log, result } = await run({ script: ["nc -w 1 db 7000 </dev/null || echo up"], services });
+    expect(result).toMatchObject({ status: "success" });
+    expect(log).toContain("\nup\n");
+  });
+
+  test.concurrent("that die later are told of where the script failed", async () => {
+    const services = [
+      await service("busybox", {
+        aliases: ["db"],
+        ...shell("nc -l -p 7000; printf 'last \\033[1mwords\\n'; exit 5"),
+      }),
+    ];
+    const script = [
+      "until nc db 7000 </dev/null; do :; done",
+      "while nc -w 1 db 7000 </dev/null; do :; done; exit 1",
+    ];
+    const { result, notes } = await run({ script, services });
+    expect(result).toMatchObject({ status: "failed", exitCode: 1, failureReason: "script_failure" });
+    expect(result.message).toEndWith("\nThe service db ended with exit code 5 while the job ran.");
+    expect(notes.slice(1)).toEqual(["[db] last  [1mwords"]);
   });
 
   test.concurrent("without any program to ask are watched from beside them", async () => {
@@ -180,14 +215,11 @@ describe("services of a job", () => {
     await readUntil(execution, "up");
     const [container] = await $`docker inspect ${`${spec.name}-s0`}`.json();
     const [network] = Object.values(container.NetworkSettings.Networks) as { IPAddress: string }[];
-    const script = [
-      ...[network!.IPAddress, "db"].map((host) => `echo x | nc -w 1 ${host} 7000 || echo closed`),
-    ];
-    const plain = await run({ script });
-    const served = await run({ script, services: [await service("database", { aliases: ["another"] })] });
-    for (const { log } of [plain, served]) {
+    const script = [`echo x | nc -w 1 ${network!.IPAddress} 7000 || echo closed`];
+    for (const others of [[], [await service("database", { aliases: ["another"] })]]) {
+      const { log } = await run({ script, services: others });
       expect(log).not.toContain("mine heard");
-      expect(log.match(/^closed$/gm)).toHaveLength(2);
+      expect(log).toContain("\nclosed\n");
     }
   });
 });

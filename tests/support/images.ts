@@ -22,6 +22,8 @@ const RECIPES = {
       `CMD ["echo starting; sleep 0.3; exec nc -ll -p \${PORT:-7000} -e sh -c 'read asked; echo \\"$NAME heard $asked\\"'"]`,
     ],
   },
+  /** With a health check that asks seldom. */
+  checked: { fill: fillBusybox, changes: ["HEALTHCHECK --interval=1h CMD test -e /tmp/ready"] },
   /** A static web server on port 7000, and nothing else. */
   "static-httpd": {
     fill: (root) => fillStatic(root, "httpd"),

@@ -48,10 +48,15 @@ export interface Launch {
 
 export function planLaunch(spec: AttemptSpec): Launch {
   const launch = planPrograms(spec);
-  if (spec.files.length === 0) return launch;
+  return { ...launch, files: [...launch.files, ...variableFiles(spec)] };
+}
+
+/** For every container of the attempt: the variables hold their paths. */
+export function variableFiles({ files }: Pick<AttemptSpec, "files">): Launch["files"] {
+  if (files.length === 0) return [];
   const directory = FILES.slice(1);
-  const files = spec.files.map(({ name, text }) => ({ name: `${directory}/${name}`, mode: 0o444, text }));
-  return { ...launch, files: [...launch.files, { name: `${directory}/`, mode: 0o755, text: "" }, ...files] };
+  const all = files.map(({ name, text }) => ({ name: `${directory}/${name}`, mode: 0o444, text }));
+  return [{ name: `${directory}/`, mode: 0o755, text: "" }, ...all];
 }
 
 function planPrograms(spec: AttemptSpec): Launch {

@@ -135,16 +135,27 @@ export class DockerExecution implements Execution {
     const ending = await this.#follow(attachment, { timeoutMs: this.#limit.leftMs, graceMs }, this.#signal);
     if (ending.detached) return CANCELED;
     if (ending.stoppedBy === null && ending.state?.ExitCode !== 0) await expectEngine(this.#engine);
-    const result = containerResult(ending, {
+    const own = containerResult(ending, {
       image: this.#spec.job.image?.name ?? "",
       timeoutMs,
       outOfMemory: await this.#ranOutOfMemory(ending.state),
       hasShell: ending.state?.ExitCode !== 127 || (await this.#hasShell()),
     });
+    const result = await this.#withServices(own);
     const skipAfter = ending.stoppedBy === "timeout" || ending.stoppedBy === "kill" || ending.state === null;
     if (afterScript.length === 0 || skipAfter || result.failureReason === "image_without_shell")
       return result;
     return await this.#runAfter({ result, mainStartedAt: ending.state!.StartedAt }, false);
+  }
+
+  /** A script that failed because a service had died before: both are told. */
+  async #withServices(result: ExecutionResult): Promise<ExecutionResult> {
+    if (result.failureReason !== "script_failure" || this.#spec.job.services.length === 0) return result;
+    const { deadServices } = await import("./services/dead-services.ts");
+    const dead = await deadServices(this.#engine, this.#spec);
+    for (const { lines } of dead)
+      for (const line of lines) this.#spec.onProgress(line.replace(/\p{Cc}+/gu, " ").trimEnd());
+    return dead.reduce((known, { message }) => withWarning(known, message), result);
   }
 
   /** Whatever happens to `after_script`, the result stays the main script's; at most a warning joins its message. */

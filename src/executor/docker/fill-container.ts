@@ -44,7 +44,7 @@ async function copyLayers(
   }
 }
 
-async function putArchive(
+export async function putArchive(
   engine: Engine,
   containerId: string,
   archive: Buffer | Readable,

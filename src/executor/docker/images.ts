@@ -163,7 +163,10 @@ export class JobImages {
     return (await callEngine(this.#engine, {
       path: "/images/create?",
       method: "POST",
-      options: { _query: { fromImage: name, ...(image.platform !== undefined && { platform: image.platform }) }, _body: {} },
+      options: {
+        _query: { fromImage: name, ...(image.platform !== undefined && { platform: image.platform }) },
+        _body: {},
+      },
       ...(authconfig !== undefined && { authconfig }),
       abortSignal,
       isStream: true,

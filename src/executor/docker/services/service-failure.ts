@@ -28,10 +28,14 @@ export interface StartedService {
   isChecked: boolean;
 }
 
+export function titleOf({ aliases, name }: Service): string {
+  return aliases[0] ?? name;
+}
+
 /** As a failure with the last lines of its log. */
 export async function failureOf(
   engine: Engine,
-  { id, title }: StartedService,
+  { id, title }: Pick<StartedService, "id" | "title">,
   problem: string,
 ): Promise<ServiceFailure> {
   const text = await lastLines(engine, id).catch(() => "");

@@ -29,10 +29,11 @@ export async function makeServiceNetwork(
   } catch (error) {
     if (!/address pool|subnet/i.test(dockerMessage(error)))
       return await ask(engine.host, "create a network", Promise.reject(error));
-    throw new CicdError("DOCKER_FAILED", `Docker could not create a network: ${dockerMessage(error)}`, {
-      hint: "Each running job with services has a network of its own: remove unused ones (`docker network prune`), let fewer jobs run at once, or give the engine more addresses (default-address-pools).",
-      cause: error,
-    });
+    throw new CicdError(
+      "DOCKER_FAILED",
+      `Docker has no addresses left for a network, and each running job with services needs one: remove unused networks (docker network prune), let fewer jobs run at once, or give the engine more addresses (default-address-pools). It says: ${dockerMessage(error)}`,
+      { cause: error },
+    );
   }
 }
 

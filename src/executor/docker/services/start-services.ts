@@ -2,17 +2,19 @@ import type Dockerode from "dockerode";
 import type { Service } from "../../../pipeline/pipeline.ts";
 import { serviceNames } from "../../../pipeline/service-names.ts";
 import type { AttemptSpec } from "../../../run/executor.ts";
+import { makeArchive } from "../archives.ts";
 import type { Engine } from "../connection.ts";
-import { confinement, type ResourceLimits } from "../container-options.ts";
+import { confinement, type ResourceLimits, variableFiles } from "../container-options.ts";
 import { postContainer } from "../create-container.ts";
 import { ask, dockerMessage, statusOf } from "../engine-error.ts";
+import { putArchive } from "../fill-container.ts";
 import type { ImageFacts, JobImages } from "../images.ts";
 import { attemptLabels } from "../labels.ts";
 import { awaitReady } from "./await-ready.ts";
 import { Lookout } from "./lookout.ts";
 import { serviceObjects } from "./names.ts";
 import { serviceEnvironment } from "./service-environment.ts";
-import { failureOf, type StartedService } from "./service-failure.ts";
+import { failureOf, type StartedService, titleOf } from "./service-failure.ts";
 
 /** What the engine keeps of what a service prints. */
 const LOG_BYTES = "10m";
@@ -48,7 +50,7 @@ export async function startServices(
   const both = AbortSignal.any([signal, failing.signal]);
   const begin = async (service: Service, index: number) => {
     try {
-      const title = service.aliases[0] ?? service.name;
+      const title = titleOf(service);
       const plan = { service, title, name: containers[index]!, aliases: names[index]! };
       const started = await start(place, spec, plan, both);
       const lookout = new Lookout(spec, lookouts[index]!, place.jobImage);
@@ -63,9 +65,7 @@ export async function startServices(
   failing.signal.throwIfAborted();
   for (const end of ended)
     if (end.status === "fulfilled" && end.value !== undefined) spec.onProgress(end.value);
-  spec.onProgress(
-    `services are ready: ${services.map(({ aliases, name }) => aliases[0] ?? name).join(", ")}`,
-  );
+  spec.onProgress(`services are ready: ${services.map(titleOf).join(", ")}`);
 }
 
 interface ServicePlan {
@@ -96,6 +96,8 @@ async function start(
     return await ask(engine.host, "create a service", create());
   });
   signal.throwIfAborted();
+  const files = variableFiles(spec);
+  if (files.length > 0) await putArchive(engine, id, makeArchive(files), signal);
   const isChecked = isTest(service.healthcheck?.test) ?? facts.hasHealthcheck;
   const started = { id, title, service, ports: facts.ports, isChecked };
   try {
