@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { testImage } from "../support/images.ts";
 import { Sandbox } from "../support/sandbox.ts";
+import { ServerProcess } from "../support/server.ts";
 
 const TOKEN = "Tr0ub4dor&3/horse'battery";
 const KEY = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSj\n-----END KEY-----\n";
@@ -163,5 +164,29 @@ quiet:
     const { status, stderr } = await sandbox.cicd("run");
     expect(status).toBe(2);
     expect(stderr).toContain('.cicd/variables.yml:2: unknown key "valeu"');
+  });
+});
+
+describe("on a server", () => {
+  test("secrets are set through it and given to the jobs of its worker, but not what lies beside the client's tree", async () => {
+    await using server = await ServerProcess.open();
+    const shell = { CICD_EXECUTOR: "shell", ...server.client };
+    const text =
+      "name: web\njobs:\n  a: { stage: test, secrets: [TOKEN, MINE_TOKEN], script: 'echo \"<$TOKEN> <${MINE_TOKEN-unset}>\"' }\n";
+    await using sandbox = await Sandbox.open(
+      { ".cicd-pipelines/web.yml": text, ".gitignore": ".env" },
+      shell,
+    );
+    await sandbox.write({ ".env": "MINE_TOKEN=kept to myself\n" });
+    await Bun.write(join(sandbox.directory, "token"), TOKEN);
+    const set = await sandbox.cicd("secret", "set", "TOKEN", "--file", join(sandbox.directory, "token"));
+    expect([set.status, set.stderr]).toEqual([0, "the secret TOKEN is set\n"]);
+    const { status, stdout, stderr } = await sandbox.cicd("run");
+    expect(status).toBe(0);
+    expect(stdout + stderr).toContain("[a] <[MASKED]> <unset>");
+    for (const trace of TRACES) expect(stdout + stderr + server.log).not.toMatch(trace);
+    const listed = await sandbox.cicd("secret", "list", "--json");
+    expect(JSON.parse(listed.stdout).secrets).toMatchObject([{ name: "TOKEN", file: false }]);
+    expect((await sandbox.cicd("secret", "rm", "TOKEN")).status).toBe(0);
   });
 });

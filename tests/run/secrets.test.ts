@@ -5,8 +5,9 @@ import { FakeExecutor } from "../../src/executor/fake/fake-executor.ts";
 import type { PlannedJob } from "../../src/plan/plan.ts";
 import type { Secret, SecretSource } from "../../src/run/secret-source.ts";
 import type { RunDetail } from "../../src/run/store.ts";
+import { eventually } from "../support/eventually.ts";
 import { Orchestra } from "../support/orchestra.ts";
-import { plannedJob, planOf } from "../support/plans.ts";
+import { newRun, plannedJob, planOf } from "../support/plans.ts";
 
 const TOKEN = "correct horse/battery+staple";
 const KEY = "-----BEGIN-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END-----\n";
@@ -168,4 +169,31 @@ test("a secret that cannot be opened fails the job, and nothing is started", asy
   expect(detail.run.status).toBe("failed");
   expect(log).toContain("sealed with another key");
   expect(orchestra!.engine.started).toEqual([]);
+});
+
+test("who takes over a job goes on with its masked log, in the midst of a secret", async () => {
+  const released = Promise.withResolvers<void>();
+  const program: FakeProgram = async ({ print }) => {
+    print(`one ${TOKEN} and ${TOKEN.slice(0, 9)}`);
+    await released.promise;
+    print(`${TOKEN.slice(9)} two\n`);
+    return 0;
+  };
+  orchestra = await Orchestra.open({ programs: { job: program } });
+  const { id } = await orchestra.store.createRun(
+    newRun("r", planOf([plannedJob("job", { secrets: ["TOKEN"] })])),
+  );
+  const options = { scope: { kind: "runs" as const, runIds: [id] }, secrets: sourceOf({ TOKEN: {} }) };
+  const crash = new AbortController();
+  const crashed = orchestra.worker(options).run(crash.signal);
+  const log = async () => orchestra!.log((await orchestra!.store.readRun(id))!, "job");
+  await eventually(async () => (await log()).includes("and"));
+  expect(await log()).toEndWith("one [MASKED] and ");
+  crash.abort("detach");
+  await crashed;
+  await using second = orchestra.worker(options);
+  const done = second.run(new AbortController().signal);
+  released.resolve();
+  await done;
+  expect(await log()).toEndWith("one [MASKED] and [MASKED] two\n");
 });
