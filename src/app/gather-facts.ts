@@ -1,6 +1,6 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
-import type { Pipeline, Variables } from "../pipeline/pipeline.ts";
+import type { Job, Pipeline, Variables } from "../pipeline/pipeline.ts";
 import { createPlan, type PlanResult } from "../plan/create-plan.ts";
 import { triggerVariables } from "../plan/predefined.ts";
 import type { PullRequest } from "../plan/repository-event.ts";
@@ -81,7 +81,9 @@ export function factsWithoutSource(
 
 /** Whether a plan of it can depend on more than the file. */
 export function asksForFacts({ workflow, jobs }: Pipeline): boolean {
-  return workflow.rules !== undefined || jobs.some(({ rules }) => rules !== undefined);
+  const hasRules = ({ rules, trigger }: Job) =>
+    rules !== undefined || (trigger !== undefined && asksForFacts(trigger.child));
+  return workflow.rules !== undefined || jobs.some(hasRules);
 }
 
 const MAX_ROUNDS = 4;
