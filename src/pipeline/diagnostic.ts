@@ -67,6 +67,7 @@ export const DIAGNOSTIC_CODES = {
   GITLAB_DUPLICATE_KEY: "A key that stands twice in a .gitlab-ci.yml; the last one counts, as in GitLab.",
   PLAN_UNDEFINED_VARIABLE: "An image name refers to a variable that nothing defines.",
   PLAN_PRIVILEGED_SERVICE: "A service that needs more rights than containers are given here.",
+  PLAN_SECRET_COMPARED: "A rule compares a secret, of which it can only see that it is set.",
   PLAN_CHANGES_UNKNOWN: "What changed is not known, so that every rule on changes holds.",
   CONFIG_UNKNOWN_OVERRIDE: "An override whose path does not exist in the file or the language.",
 } as const;

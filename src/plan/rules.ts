@@ -1,8 +1,10 @@
 import { evaluate, variablesOf } from "../pipeline/expression/evaluate.ts";
 import { compileFileGlob } from "../pipeline/expression/file-glob.ts";
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
-import type { Rule } from "../pipeline/pipeline.ts";
+import type { Expression, Rule } from "../pipeline/pipeline.ts";
+import { comparedSecrets } from "./compared-secrets.ts";
 import { expandReferences } from "./expand.ts";
+import { SET } from "./known-variables.ts";
 import type { RuleTrace } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
 
@@ -50,6 +52,7 @@ function checkClauses(rule: Rule, context: RuleContext): Clauses | undefined {
   let note: string | null = null;
   if (rule.if !== undefined) {
     const verdict = evaluate(rule.if.expression, (name) => context.variables.get(name) ?? null);
+    noteSecrets(rule.if.expression, rule.at, context);
     if (!verdict.holds) return { matched: false, note: verdict.note };
   }
   for (const check of [checkChanges, checkExists]) {
@@ -77,6 +80,15 @@ function checkChanges({ changes, at }: Rule, context: RuleContext): Clauses | un
     found: (path) => `${path} changed`,
     none: `none of ${changed.length === 1 ? "the 1 changed file" : `the ${changed.length} changed files`} matches`,
   });
+}
+
+function noteSecrets(expression: Expression, at: RuleTrace["at"], context: RuleContext): void {
+  const { facts, variables, notes, job } = context;
+  const isSecret = (name: string) => facts.secrets.includes(name) && variables.get(name) === SET(name);
+  for (const name of facts.secrets.length === 0 ? [] : comparedSecrets(expression, isSecret)) {
+    const message = `${at.file}:${at.line}: a rule compares the secret ${name}, of which it sees only that it is set`;
+    notes.push({ code: "PLAN_SECRET_COMPARED", message, job, at });
+  }
 }
 
 /** Once for a run; of tags and schedules it is a matter of course. */

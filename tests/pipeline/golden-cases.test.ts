@@ -18,6 +18,7 @@ const TESTED_ELSEWHERE = [
   // Of the plan, which needs more than a file.
   "PLAN_UNDEFINED_VARIABLE",
   "PLAN_CHANGES_UNKNOWN",
+  "PLAN_SECRET_COMPARED",
   "PLAN_PRIVILEGED_SERVICE",
 ];
 

@@ -86,6 +86,18 @@ describe("secrets in a plan", () => {
     expect(plan!.jobs.some(({ name }) => name === "a")).toBe(holds);
   });
 
+  test("are not to be compared, and a rule that does so is told of", () => {
+    const warningsOf = (text: string) => {
+      const { warnings } = createPlan(pipelineOf(rule(text)), { facts });
+      return warnings.map(({ code, job }) => `${code} ${job}`);
+    };
+    expect(warningsOf('$OTHER || $TOKEN =~ /x/ && "x" == $TOKEN')).toEqual([
+      "PLAN_SECRET_COMPARED a",
+      "PLAN_SECRET_COMPARED a",
+    ]);
+    expect(warningsOf('$TOKEN && $TOKEN != null && $TOKEN != "" && $OTHER == "x"')).toEqual([]);
+  });
+
   test("give way to --var in rules, as in the job", () => {
     const { plan } = createPlan(pipelineOf(rule('$TOKEN == "said"')), {
       facts: { ...facts, run: { TOKEN: "said" } },
