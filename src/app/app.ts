@@ -54,6 +54,11 @@ export interface Files {
    * At most 1 MiB and one byte of a regular file as text. Throws CONFIG_NOT_FOUND, CONFIG_UNREADABLE.
    */
   readText(path: string): Promise<string>;
+  /**
+   * The same of a file below `root`, `path` being relative to it. Undefined: there is no regular file. A link that leads out of `root` throws
+   * CONFIG_UNREADABLE: whoever has written the tree does not choose which files of the host are read.
+   */
+  readBelow(root: string, path: string): Promise<string | undefined>;
   /** Names (not paths) in a directory, sorted; empty when there is none. */
   list(directory: string): Promise<string[]>;
   /**

@@ -1,4 +1,4 @@
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import { CicdError } from "../errors/cicd-error.ts";
 import { readEnvFile } from "../pipeline/env-file.ts";
 import type { Variable, Variables } from "../pipeline/pipeline.ts";
@@ -15,9 +15,11 @@ export interface LocalVariables {
   secrets: ReadonlyMap<string, Secret>;
   /** The files that are there, relative to the repository's top. */
   files: string[];
+  /** About lines of `.env` that say nothing: it is not written for cicd alone. */
+  warnings: string[];
 }
 
-export const NO_LOCAL_VARIABLES: LocalVariables = { plain: {}, secrets: new Map(), files: [] };
+export const NO_LOCAL_VARIABLES: LocalVariables = { plain: {}, secrets: new Map(), files: [], warnings: [] };
 
 const ENV_FILE = ".env";
 const VARIABLES_FILE = ".cicd/variables.yml";
@@ -25,19 +27,17 @@ const MASKED_NAME = /TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIAL/i;
 
 /**
  * Of `.env`, and over it `.cicd/variables.yml`, below `root`; of a root that is no path of this host there are none. What a name in
- * `.env` calls a secret is one, if it is long enough to be masked. Throws CONFIG_INVALID, SECRET_REFUSED, CONFIG_UNREADABLE.
+ * `.env` calls a secret is one, if it is long enough to be masked. Lines that say nothing are passed over. Throws CONFIG_INVALID, SECRET_REFUSED, CONFIG_UNREADABLE.
  */
 export async function readLocalVariables(files: Files, root: string): Promise<LocalVariables> {
   if (!isAbsolute(root)) return NO_LOCAL_VARIABLES;
   const [env, yaml] = await Promise.all([
-    readIfThere(files, join(root, ENV_FILE)),
-    readIfThere(files, join(root, VARIABLES_FILE)),
+    files.readBelow(root, ENV_FILE),
+    files.readBelow(root, VARIABLES_FILE),
   ]);
   if (env === undefined && yaml === undefined) return NO_LOCAL_VARIABLES;
-  const own = new Map([
-    ...(env === undefined ? [] : fromEnv(env)),
-    ...(yaml === undefined ? [] : fromYaml(yaml)),
-  ]);
+  const read = readEnvFile(env ?? "");
+  const own = new Map([...fromEnv(read), ...(yaml === undefined ? [] : fromYaml(yaml))]);
   const plain: [string, Variable][] = [];
   const secrets = new Map<string, Secret>();
   for (const [name, variable] of own) {
@@ -46,22 +46,27 @@ export async function readLocalVariables(files: Files, root: string): Promise<Lo
     else plain.push([name, expand && !file ? value : { value, expand, ...(file ? { file: true } : {}) }]);
   }
   const there = [...(env === undefined ? [] : [ENV_FILE]), ...(yaml === undefined ? [] : [VARIABLES_FILE])];
-  return { plain: Object.fromEntries(plain), secrets, files: there };
+  const warnings = read.problems.map(({ line, message }) => `${ENV_FILE}:${line} is passed over: ${message}`);
+  return { plain: Object.fromEntries(plain), secrets, files: there, warnings };
 }
 
-/** A sentence about those of the files that git does not ignore: they are in every snapshot, and soon in a commit. */
-export async function warnOfTracked(
+/**
+ * A sentence about each line that is passed over, and about those of the files that git does not ignore: they are in every snapshot,
+ * and soon in a commit.
+ */
+export async function localWarnings(
   app: App,
   root: string,
-  { files }: LocalVariables,
+  { files, warnings }: LocalVariables,
   signal: AbortSignal,
 ): Promise<string[]> {
   if (files.length === 0) return [];
   const ignored = (await (await app.sources()).ignoredFiles(root, files, signal)) ?? files;
   const open = files.filter((file) => !ignored.includes(file));
-  return open.map(
+  const tracked = open.map(
     (file) => `${file} is not ignored by git, so that jobs and commits get it: add it to .gitignore`,
   );
+  return [...warnings, ...tracked];
 }
 
 /** Of local runs: the user's own stand over those in the database. They are read again for each job, as they lie there then. */
@@ -79,10 +84,7 @@ export function secretsOfHost(app: App): SecretSource {
   };
 }
 
-function fromEnv(text: string): Map<string, OwnVariable> {
-  const { values, problems } = readEnvFile(text);
-  const [problem] = problems;
-  if (problem !== undefined) throw invalid(ENV_FILE, problem.line, problem.message, "write NAME=value");
+function fromEnv({ values }: ReturnType<typeof readEnvFile>): Map<string, OwnVariable> {
   return new Map(
     [...values].map(([name, value]) => {
       const masked = MASKED_NAME.test(name) && value.trim().length >= MIN_MASKED;
@@ -105,13 +107,4 @@ function fromYaml(text: string): Map<string, OwnVariable> {
 
 function invalid(file: string, line: number, message: string, hint?: string): CicdError {
   return new CicdError("CONFIG_INVALID", `${file}:${line}: ${message}`, hint === undefined ? {} : { hint });
-}
-
-async function readIfThere(files: Files, path: string): Promise<string | undefined> {
-  try {
-    return await files.readText(path);
-  } catch (error) {
-    if (error instanceof CicdError && error.code === "CONFIG_NOT_FOUND") return undefined;
-    throw error;
-  }
 }

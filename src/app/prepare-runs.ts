@@ -8,7 +8,7 @@ import type { App, ExecutorKind } from "./app.ts";
 import { fileWarnings } from "./file-warnings.ts";
 import { type FactsAtHand, factsOfSource, type PlanRequest, planWithFacts } from "./gather-facts.ts";
 import { loadPipelines } from "./load-pipelines.ts";
-import { readLocalVariables, warnOfTracked } from "./local-variables.ts";
+import { localWarnings, readLocalVariables } from "./local-variables.ts";
 import { refuseNotManual } from "./refuse-not-manual.ts";
 import type { LoadedFile, PreparedRuns, RunRequest } from "./run-request.ts";
 import { secretNames } from "./secrets.ts";
@@ -69,7 +69,7 @@ export async function prepareRuns(
     );
   }
   for (const { id } of runs) phases.follow(id);
-  const open = await warnOfTracked(app, root, local, signal);
+  const open = await localWarnings(app, root, local, signal);
   const warnings = [
     ...source.warnings,
     ...open,

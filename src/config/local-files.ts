@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, open, readdir, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Files } from "../app/app.ts";
 import { CicdError, messageOf } from "../errors/cicd-error.ts";
@@ -7,7 +7,7 @@ import { CicdError, messageOf } from "../errors/cicd-error.ts";
 const MAX_TEXT_BYTES = 1024 * 1024 + 1;
 
 /** The plain files of this host. */
-export const localFiles: Files = { readText, list, create, save };
+export const localFiles: Files = { readText, readBelow, list, create, save };
 
 async function readText(path: string): Promise<string> {
   // Without O_NONBLOCK opening a FIFO waits for a writer.
@@ -29,6 +29,22 @@ async function readText(path: string): Promise<string> {
     throw readError(path, error);
   } finally {
     await file.close();
+  }
+}
+
+async function readBelow(root: string, path: string): Promise<string | undefined> {
+  const named = join(root, path);
+  try {
+    const [top, found] = await Promise.all([realpath(root), realpath(named)]);
+    if (!found.startsWith(join(top, "/")))
+      throw new CicdError("CONFIG_UNREADABLE", `${named} is a link that leads out of the repository`, {
+        hint: "put a copy of the file in its place",
+      });
+    return (await stat(found)).isFile() ? await readText(found) : undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    throw readError(named, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { testImage } from "../support/images.ts";
 import { Sandbox } from "../support/sandbox.ts";
@@ -164,6 +164,25 @@ quiet:
     const { status, stderr } = await sandbox.cicd("run");
     expect(status).toBe(2);
     expect(stderr).toContain('.cicd/variables.yml:2: unknown key "valeu"');
+    await sandbox.write({
+      ".cicd/variables.yml": "CONF: { value: x, type: file }\n",
+      ".env": "BOTH=x\nMAIL me: now\n",
+    });
+    const passedOver = await sandbox.cicd("run");
+    expect(passedOver.status).toBe(0);
+    expect(passedOver.stderr).toContain(".env:2 is passed over: this is not NAME=value");
+  });
+
+  test("are not taken from a file that a link of the tree leads to", async () => {
+    await Bun.write(join(sandbox.directory, "elsewhere"), "STOLEN=from another place\n");
+    rmSync(join(sandbox.repo, ".env"));
+    symlinkSync("../elsewhere", join(sandbox.repo, ".env"));
+    const { status, stderr } = await sandbox.cicd("run");
+    expect(status).toBe(2);
+    expect(stderr).toContain(".env is a link that leads out of the repository");
+    rmSync(join(sandbox.repo, ".env"));
+    await sandbox.write({ ".env/bin/activate": "" });
+    expect((await sandbox.cicd("run")).status).toBe(0);
   });
 });
 
