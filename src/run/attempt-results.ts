@@ -22,12 +22,12 @@ export async function collectResults(
   const reports = await collectReports(context, wanted.reports, attempt, execution, result, signal);
   const { tests, testFailures, dotenv, reportLayer, problem } = reports;
   if (problem !== null) await attempt.log.note(`dotenv: ${problem}`);
-  const known = new Set(artifacts.map(({ path }) => path));
+  const reported = new Set(reports.artifacts.map(({ path }) => path));
   const hasResults = tests !== null || dotenv !== null || reportLayer !== null;
   return {
     ...(problem !== null && result.status === "success" ? unreadable(problem) : result),
     artifactLayer,
-    artifacts: [...artifacts, ...reports.artifacts.filter(({ path }) => !known.has(path))],
+    artifacts: [...artifacts.filter(({ path }) => !reported.has(path)), ...reports.artifacts],
     results: hasResults ? { coverage: null, tests, dotenv, reportLayer } : null,
     testFailures,
   };

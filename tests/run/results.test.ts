@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { FakeProgram } from "../../src/executor/fake/fake-engine.ts";
 import type { PlannedJob } from "../../src/plan/plan.ts";
 import { readDotenv } from "../../src/run/dotenv.ts";
+import type { SecretSource } from "../../src/run/secret-source.ts";
 import type { RunDetail } from "../../src/run/store.ts";
 import { Orchestra } from "../support/orchestra.ts";
 import { plannedJob, planOf } from "../support/plans.ts";
@@ -55,6 +56,24 @@ describe("JUnit reports", () => {
     const log = await orchestra.log(detail, "unit");
     expect(log).toContain("warning: junit: out/broken.xml:3: unexpected close tag");
     expect(log).toContain('warning: reports: nothing matches "none.xml"');
+  });
+
+  test("hold no secret of the job", async () => {
+    const secrets: SecretSource = {
+      read: async () => new Map([["TOKEN", { value: "swordfish-9", file: false, former: [] }]]),
+    };
+    const failure = '<failure message="not swordfish-9">got swordfish-9 at swordfish-9.js:3</failure>';
+    const text = `<testsuite name="swordfish-9"><testcase name="swordfish-9">${failure}</testcase></testsuite>`;
+    await using orchestra = await Orchestra.open({ programs: { unit: writing({ "a.xml": text }) } });
+    const unit = plannedJob("unit", {
+      script: ["unit"],
+      secrets: ["TOKEN"],
+      ...keeping({ junit: ["a.xml"] }),
+    });
+    const { run } = await orchestra.run(planOf([unit]), { secrets });
+    const failures = await orchestra.store.readTestFailures([run.id]);
+    expect(failures).toMatchObject([{ name: "[MASKED]", suite: "[MASKED]", message: "not [MASKED]" }]);
+    expect(JSON.stringify(failures)).not.toContain("swordfish");
   });
 
   test("do not change what a job came to, and a job without any has no results", async () => {

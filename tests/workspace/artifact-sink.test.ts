@@ -441,6 +441,22 @@ test("a layer or content that is not stored, or no name at all, is not found", a
     expect(await codeOf(layers.readArtifact("", name))).toBe("NOT_FOUND");
 });
 
+test("layers come as one archive, of which the last one counts", async () => {
+  const { layer: first } = await layerOf([
+    { name: "d/a", text: "a" },
+    { name: "d/b", text: "b" },
+  ]);
+  const { layer: second } = await layerOf([
+    { name: "d/b", text: "new" },
+    { name: "c", text: "c" },
+  ]);
+  await using sink = await layers.openSink();
+  const tar = await layers.readLayers([first!, second!], never);
+  await sink.addTar(tar, { toPath: (name) => name, accept: () => true });
+  const { layer } = await sink.commit();
+  expect(listTree(await layers.layerPath(layer!))).toEqual({ c: "c", d: "dir", "d/a": "a", "d/b": "new" });
+});
+
 test("a layer is written out whole, and over other files only when forced", async () => {
   const { layer } = await layerOf([
     { name: "d/a", text: "a" },

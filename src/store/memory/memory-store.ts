@@ -3,6 +3,7 @@ import type { Command, CommandResult } from "../../run/command.ts";
 import { newAttempt, newJobs, newRunRecord } from "../../run/new-rows.ts";
 import { phasesOf, type RecordedPhases } from "../../run/phases.ts";
 import {
+  ACTIVE_JOB_STATES,
   type ArtifactRecord,
   type AttemptRecord,
   type EpochMs,
@@ -23,6 +24,7 @@ import type {
   LogSlice,
   NewRun,
   RecordedTestFailure,
+  ResourceHolder,
   RunDetail,
   RunFilter,
   RunLine,
@@ -33,6 +35,7 @@ import { durationsOf } from "./durations.ts";
 import { findClaimable } from "./find-claimable.ts";
 import { jobLinesOf, runLineOf } from "./lines.ts";
 import { byCreation, matches } from "./match-runs.ts";
+import { newestFailures } from "./newest-failures.ts";
 
 type StoredArtifact = ArtifactRecord & { jobId: string; attempt: number };
 
@@ -163,12 +166,8 @@ export class MemoryStore implements Store {
 
   async readTestFailures(runIds: readonly string[]): Promise<RecordedTestFailure[]> {
     return [...runIds].sort().flatMap((runId) => {
-      const { state, testFailures = [] } = this.#runs.get(runId) ?? {};
-      return (state?.jobs ?? []).flatMap((job) =>
-        testFailures
-          .filter(({ jobId, attempt }) => jobId === job.id && attempt === job.attempt)
-          .map(({ jobId: _, attempt: __, ...failure }) => ({ ...failure, runId, job: job.index })),
-      );
+      const stored = this.#runs.get(runId);
+      return stored === undefined ? [] : newestFailures(stored.state, stored.testFailures);
     });
   }
 
@@ -237,6 +236,16 @@ export class MemoryStore implements Store {
     this.#append(stored, [assignedEvent(lease, job.name, claim.worker, now)]);
     this.#notify();
     return lease;
+  }
+
+  async findResourceHolders(resourceKeys: readonly string[]): Promise<ResourceHolder[]> {
+    return [...this.#runs.values()].flatMap(({ state: { run, jobs } }) =>
+      jobs.flatMap(({ state, resourceKey, name }) =>
+        ACTIVE_JOB_STATES.has(state) && resourceKey !== null && resourceKeys.includes(resourceKey)
+          ? [{ resourceKey, runId: run.id, pipeline: run.pipeline, number: run.number, job: name }]
+          : [],
+      ),
+    );
   }
 
   async renewLeases(leases: Lease[], leaseMs: number): Promise<LeaseState[]> {
