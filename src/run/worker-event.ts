@@ -1,4 +1,6 @@
-import type { FailureReason } from "./records.ts";
+import { plannedOf } from "./attempt.ts";
+import type { FailureReason, Lease, RunRecord } from "./records.ts";
+import type { AttemptEnd } from "./run-attempt.ts";
 
 /** One attempt, for those who watch a worker. `name` is the job's. */
 export interface WatchedAttempt {
@@ -26,3 +28,14 @@ export type WorkerEvent =
     }
   /** Something did not work and is tried again. `doing`: a few words such as "claim a job". */
   | { type: "trouble"; doing: string; error: unknown };
+
+export function watchedAttempt(run: RunRecord, { jobId, attempt }: Lease): WatchedAttempt {
+  const { name } = plannedOf(run, { jobId });
+  return { runId: run.id, pipeline: run.pipeline, jobId, name, attempt };
+}
+
+export function endEvent(end: AttemptEnd, job: WatchedAttempt, durationMs: number): WorkerEvent {
+  if (end.kind !== "recorded") return { type: `job.${end.kind}`, job };
+  const { status, failureReason } = end;
+  return { type: "job.finished", job, status, failureReason, durationMs };
+}

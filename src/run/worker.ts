@@ -5,11 +5,11 @@ import { type HeldLease, LeaseKeeper } from "./lease-keeper.ts";
 import { type Outlook, RunOutlook } from "./outlook.ts";
 import { backoffMs, once, type Persist, pause, persistently } from "./persist.ts";
 import { type Lease, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
-import { type AttemptEnd, runAttempt } from "./run-attempt.ts";
+import { runAttempt } from "./run-attempt.ts";
 import type { SecretSource } from "./secret-source.ts";
 import type { ClaimScope, Store } from "./store.ts";
 import { Wakeable } from "./wakeable.ts";
-import type { WatchedAttempt, WorkerEvent } from "./worker-event.ts";
+import { endEvent, type WatchedAttempt, type WorkerEvent, watchedAttempt } from "./worker-event.ts";
 
 /** STATES.md, "Numbers". All in milliseconds. */
 export interface WorkerTimes {
@@ -289,7 +289,7 @@ export class Worker implements AsyncDisposable {
       this.#cleanUpLater(cleanUp);
       const durationMs = performance.now() - startedAt;
       const recordedMs = isAdopted && end.kind === "recorded" ? await this.#recordedMs(lease) : undefined;
-      this.#observe(eventOf(end, watched, recordedMs ?? durationMs));
+      this.#observe(endEvent(end, watched, recordedMs ?? durationMs));
     } catch (error) {
       if (!this.#isOfQueue) return this.#fail(error);
       this.#observe({ type: "trouble", doing: watched ? "record an attempt" : "begin an attempt", error });
@@ -402,15 +402,4 @@ export class Worker implements AsyncDisposable {
     while (this.#active.size > 0)
       await Promise.allSettled([...this.#active.values()].map(({ done }) => done));
   }
-}
-
-function watchedAttempt(run: RunRecord, { jobId, attempt }: Lease): WatchedAttempt {
-  const { name } = plannedOf(run, { jobId });
-  return { runId: run.id, pipeline: run.pipeline, jobId, name, attempt };
-}
-
-function eventOf(end: AttemptEnd, job: WatchedAttempt, durationMs: number): WorkerEvent {
-  if (end.kind !== "recorded") return { type: `job.${end.kind}`, job };
-  const { status, failureReason } = end;
-  return { type: "job.finished", job, status, failureReason, durationMs };
 }
