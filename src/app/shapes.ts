@@ -1,4 +1,5 @@
 import type { PlannedJob } from "../plan/plan.ts";
+import { isPutOff } from "../run/job-moves.ts";
 import {
   type AttemptResults,
   type EpochMs,
@@ -12,13 +13,14 @@ import {
 } from "../run/records.ts";
 import type { WorkerRecord } from "../run/registry.ts";
 import { hasWarnings, stageStatus } from "../run/status.ts";
-import type { JobLine, RunDetail, RunLine } from "../run/store.ts";
+import type { JobLine, ResourceHolder, RunDetail, RunLine } from "../run/store.ts";
 import type { TestCounts } from "../run/test-results.ts";
 import type { App } from "./app.ts";
 import { isExpired } from "./expiry.ts";
 import { type FailingTestJson, newestResults } from "./failing-tests.ts";
 import { findQueueWorkers, whyWaiting } from "./queue-workers.ts";
 import { awaitedJobs, whyUnstarted } from "./unstarted-jobs.ts";
+import { findHolders, whyHeldUp } from "./why-held-up.ts";
 
 /** What users, scripts and the API see of a run. Times are ISO 8601 UTC, durations milliseconds. */
 export interface RunJson extends RunSummaryJson {
@@ -73,6 +75,8 @@ export interface JobJson extends Span {
   note: string | null;
   /** Of the newest attempt, until they expire. */
   artifacts: ArtifactJson[];
+  /** Of a delayed job that waits: when it starts. */
+  delayedUntil: string | null;
   /** How many tests its JUnit reports tell of; null: none. */
   tests: TestCounts | null;
   /** What `coverage` found in its log. */
@@ -93,7 +97,7 @@ export interface StageLineJson extends Omit<StageJson, "jobs"> {
 }
 
 /** A job in a list over many runs; its `note` only says what it waits for in the queue. */
-export type JobLineJson = Omit<JobJson, "artifacts" | "tests" | "coverage" | "failingTests">;
+export type JobLineJson = Omit<JobJson, "artifacts" | "delayedUntil" | "tests" | "coverage" | "failingTests">;
 
 export interface ArtifactJson {
   path: string;
@@ -117,16 +121,22 @@ export type StatusWord = RunStatus | "created";
 /** What users see of runs, with what queued jobs wait for, as far as the registry of workers knows. */
 export async function toRunJsons(app: App, details: RunDetail[]): Promise<RunJson[]> {
   const workers = await findQueueWorkers(app, details);
-  return details.map((detail) => toRunJson(detail, app.now(), workers));
+  const holders = await findHolders(app, details);
+  return details.map((detail) => toRunJson(detail, app.now(), workers, holders));
 }
 
 /** Without `workers` nothing is said of what queued jobs wait for. */
-export function toRunJson(detail: RunDetail, now: EpochMs, workers?: WorkerRecord[]): RunJson {
+export function toRunJson(
+  detail: RunDetail,
+  now: EpochMs,
+  workers?: WorkerRecord[],
+  holders: ResourceHolder[] = [],
+): RunJson {
   const { run, jobs } = detail;
   const brought = { artifacts: newestArtifacts(detail, now), results: newestResults(detail) };
   const stages = run.plan.stages.map((name, stageIndex) => {
     const members = jobs.filter((job) => run.plan.jobs[job.index]!.stageIndex === stageIndex);
-    return toStageJson(name, members, detail, brought, { now, workers });
+    return toStageJson(name, members, detail, brought, { now, workers, holders });
   });
   return { ...toRunSummaryJson(run, now), awaits: awaitedJobs(detail), stages };
 }
@@ -184,6 +194,7 @@ interface Brought {
 interface Moment {
   now: EpochMs;
   workers: WorkerRecord[] | undefined;
+  holders: ResourceHolder[];
 }
 
 function toStageJson(
@@ -225,12 +236,15 @@ export function summarizeJobs(
   };
 }
 
-function toJobJson(job: JobRecord, detail: RunDetail, brought: Brought, { now, workers }: Moment): JobJson {
-  const note = whyUnstarted(detail, job) ?? (workers && whyWaiting(detail.run, job, workers)) ?? null;
+function toJobJson(job: JobRecord, detail: RunDetail, brought: Brought, moment: Moment): JobJson {
+  const { now, workers } = moment;
+  const why = whyUnstarted(detail, job) ?? whyHeldUp(detail, job, moment);
+  const note = why ?? (workers && whyWaiting(detail.run, job, workers)) ?? null;
   const { tests = null, coverage = null } = brought.results.get(job.id) ?? {};
   return {
     ...toJobLineJson(job, detail.run.plan.jobs[job.index]!, note, now),
     artifacts: brought.artifacts.get(job.id) ?? [],
+    delayedUntil: isPutOff(job, now) ? toIsoOrNull(job.notBefore) : null,
     tests,
     coverage,
   };

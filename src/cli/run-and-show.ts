@@ -8,6 +8,7 @@ import type { CommandContext } from "./command.ts";
 import type { FlagDefs } from "./flags.ts";
 import { exitStatusOf, type ShownRun, showRuns } from "./show-runs.ts";
 import { chooseView } from "./view/choose-view.ts";
+import { warnOfWaiting } from "./warn-of-waiting.ts";
 
 type Context = Pick<CommandContext<FlagDefs>, "app" | "config" | "output" | "interrupts" | "service">;
 
@@ -55,13 +56,17 @@ async function driveAndShow(context: Context, runs: ShownRun[]): Promise<RunJson
   const { maxParallelJobs, graceMs, logLimitBytes } = config;
   const options = { maxParallelJobs, graceMs, logLimitBytes, kill: kill.signal };
   const stopShowing = new AbortController();
+  const over = new AbortController();
   const ids = runs.map(({ id }) => id);
   const driving = driveRuns(app, ids, options, cancel.signal).catch((error: unknown) => {
     stopShowing.abort();
     throw error;
   });
-  const showing = showRuns({ service: await context.service(), output, view }, runs, stopShowing.signal);
+  const service = await context.service();
+  for (const id of ids) void warnOfWaiting(service, output, id, over.signal);
+  const showing = showRuns({ service, output, view }, runs, stopShowing.signal);
   const [driven, shown] = await Promise.allSettled([driving, showing]);
+  over.abort();
   if (driven.status === "rejected") throw driven.reason;
   if (shown.status === "rejected") throw shown.reason;
   return shown.value;

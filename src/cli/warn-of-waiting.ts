@@ -23,8 +23,8 @@ export async function warnOfWaiting(
       await sleep(waitMs, undefined, { signal });
       const run = await service.read(runId, signal);
       if (run === undefined || run.finishedAt !== null) return;
-      for (const { name, status, note } of run.stages.flatMap((stage) => stage.jobs)) {
-        if (status !== "pending" || note === null || warned.has(name)) continue;
+      for (const { name, status, note, delayedUntil } of run.stages.flatMap((stage) => stage.jobs)) {
+        if (status !== "pending" || note === null || delayedUntil !== null || warned.has(name)) continue;
         warned.add(name);
         output.warn(printable(note));
       }

@@ -90,7 +90,8 @@ export interface QueueStore {
   /**
    * pending → assigned for the first claimable job in queue order (`queuedAt`, run, index): attempt + 1, a new row
    * with `token`, `leaseUntil` = now + `leaseMs` by the database's clock. A job of a run with a cancel or stop request
-   * is never claimed, nor one of a run that comes `after` another that is still at work.
+   * is never claimed, nor one of a run that comes `after` another that is still at work, one before its `notBefore`, nor one
+   * while another with its `resourceKey` is at work.
    */
   claimJob(claim: {
     worker: string;
@@ -98,6 +99,8 @@ export interface QueueStore {
     leaseMs: number;
     scope: ClaimScope;
   }): Promise<Lease | undefined>;
+  /** The jobs that are at work with one of these resources. */
+  findResourceHolders(resourceKeys: readonly string[]): Promise<ResourceHolder[]>;
   /** Extends leases whose token still matches and whose attempt is unfinished; the others come back as lost. */
   renewLeases(leases: Lease[], leaseMs: number): Promise<LeaseState[]>;
   /** Unfinished attempts of runs of this mode whose lease ran out; `execute({type: "reap"})` then re-checks each. */
@@ -195,6 +198,15 @@ export interface JobLine
   mode: RunRecord["mode"];
   executor: RunRecord["executor"];
   plan: RunRecord["plan"];
+}
+
+/** Whose job has a resource now; `number` and `pipeline` are its run's. */
+export interface ResourceHolder {
+  resourceKey: string;
+  runId: string;
+  pipeline: string;
+  number: number;
+  job: string;
 }
 
 /** All given fields must match. */

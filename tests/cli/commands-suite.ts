@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { eventually } from "../support/eventually.ts";
 import type { Ended, Sandbox } from "../support/sandbox.ts";
 import type { Mode } from "./mode.ts";
 
@@ -371,15 +372,58 @@ jobs:
       expect(stdout).toMatch(/2\. +ship it \(manual\), rescue\n +3\. +notify \(waits for ship it\)\n/);
     });
 
-    test("are started by retry, which the run says, and then what waits for them runs", async () => {
+    test("are started by play, which the run says, and then what waits for them runs", async () => {
       await sandbox.write({ "other/gated.yml": GATED });
       const first = await sandbox.cicd("run", "-f", "other/gated.yml");
       expect(first.stdout).toContain("gated #1 waits for a manual job");
-      expect(first.stderr).toContain("start ship it with: cicd retry -p gated --run 1 --job 'ship it'\n");
-      const started = await sandbox.cicd("retry", "-p", "gated", "--run", "1", "--job", "ship it");
+      expect(first.stderr).toContain("start ship it with: cicd play 'ship it' -p gated --run 1\n");
+      const started = await sandbox.cicd("play", "ship it", "-p", "gated", "--run", "1");
       expect([started.status, started.stdout]).toEqual([0, expect.stringContaining("gated #1 succeeded")]);
       expect(started.stderr).toContain("[ship it] shipped\n");
       expect(started.stderr).toContain("[notify] told\n");
+      const again = await sandbox.cicd("play", "ship it", "-p", "gated");
+      expect([again.status, again.stderr]).toEqual([
+        2,
+        expect.stringContaining("it is success [NOTHING_TO_DO]"),
+      ]);
+      const unknown = await sandbox.cicd("play", "shp it", "-p", "gated");
+      expect([unknown.status, unknown.stderr]).toEqual([
+        2,
+        expect.stringContaining('did you mean "ship it"?'),
+      ]);
+    });
+
+    test("named with --manual start in their turn, and nothing else can be named so", async () => {
+      await sandbox.write({ "other/gated.yml": GATED });
+      const run = await sandbox.cicd("run", "-f", "other/gated.yml", "--manual", "ship it");
+      expect([run.status, run.stdout]).toEqual([0, expect.stringContaining("succeeded")]);
+      expect(run.stderr).toContain("[ship it] shipped\n");
+      for (const [name, why] of [
+        ["compile", '"compile" is not a manual job [USAGE]'],
+        ["shpi it", 'there is no job "shpi it" [USAGE]'],
+      ] as const) {
+        const refused = await sandbox.cicd("run", "-f", "other/gated.yml", "--manual", name);
+        expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining(why)]);
+      }
+    });
+
+    test("that are delayed instead say when they start, and play starts them at once", async () => {
+      const jobs =
+        'late: { stage: build, script: "echo here", when: delayed, start_in: 1 hour, resource_group: g }';
+      await sandbox.write({ "other/late.yml": `name: late\njobs:\n  ${jobs}\n` });
+      const running = sandbox.cicd("run", "-f", "other/late.yml");
+      const waiting = async () => {
+        const report = await sandbox.cicd("report", "-p", "late", "--run", "1", "--json");
+        return report.status === 0 ? json(report).run.stages[0].jobs[0] : undefined;
+      };
+      const { note, delayedUntil, status } = await eventually(waiting);
+      expect(note).toMatch(/^"late" is delayed: it starts in (1h|59m .*)$/);
+      expect([status, Date.parse(delayedUntil) > Date.now()]).toEqual(["pending", true]);
+      expect((await sandbox.cicd("play", "late", "-p", "late")).status).toBe(0);
+      const run = await running;
+      expect([run.status, run.stdout]).toEqual([0, expect.stringContaining("late #1 succeeded")]);
+      expect(run.stderr).toContain("[late] here\n");
+      expect(run.stderr).toMatch(/\[late\] starts at (\S+ )?\d\d:\d\d \(in 1h\)\n/);
     });
 
     test("that a job asked for waits for, or that its rules leave out, are named even with --quiet", async () => {

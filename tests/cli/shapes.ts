@@ -19,6 +19,7 @@ export function job(name: string, stageName: string, change: Partial<JobJson> = 
     durationMs: 1000,
     artifacts: [],
     tests: null,
+    delayedUntil: null,
     coverage: null,
     ...change,
   };

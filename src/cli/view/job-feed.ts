@@ -8,6 +8,8 @@ import { LogLines } from "../render/log-lines.ts";
 export interface JobListener {
   started(job: string, attempt: number): void;
   line(job: string, line: string): void;
+  /** It waits for its moment; both in milliseconds since 1970. */
+  delayed(job: string, until: number, now: number): void;
   /** Another attempt will follow. */
   requeued(job: string, why: string): void;
   finished(job: FinishedJob): void;
@@ -36,6 +38,8 @@ export class JobFeed {
       this.lastLines.forget(job);
       this.messages.delete(job);
       this.listener.started(job, attempt ?? 1);
+    } else if (type === "job.pending" && typeof data.notBefore === "number") {
+      this.listener.delayed(job, data.notBefore, event.at);
     } else if (type === "job.requeued") {
       this.endLog(job);
       this.listener.requeued(job, String(data.failureReason ?? data.cause ?? "").replaceAll("_", " "));

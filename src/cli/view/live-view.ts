@@ -1,6 +1,7 @@
 import type { FollowItem } from "../../app/follow-run.ts";
 import type { RunJson } from "../../app/shapes.ts";
 import type { Output } from "../output.ts";
+import { renderDelay } from "../render/delay.ts";
 import { type FinishedJob, renderFinishedJob } from "../render/job-line.ts";
 import { renderRunHeader } from "../render/run-header.ts";
 import { printable } from "../render/text.ts";
@@ -56,6 +57,11 @@ export class LiveView implements RunView, JobListener {
   started(job: string): void {
     const stage = this.stages.get(job) ?? "";
     this.running.set(job, { name: job, stage, startedAt: performance.now(), lastLine: "" });
+  }
+
+  delayed(job: string, until: number, now: number): void {
+    const { dim } = this.output.style.err;
+    this.permanent += `${dim("·")} ${printable(job)} ${dim(renderDelay(until, now))}\n`;
   }
 
   line(job: string, line: string): void {

@@ -1,6 +1,7 @@
 import type { FollowItem } from "../../app/follow-run.ts";
 import type { RunJson } from "../../app/shapes.ts";
 import type { Output } from "../output.ts";
+import { renderDelay } from "../render/delay.ts";
 import { type FinishedJob, renderFinishedJob } from "../render/job-line.ts";
 import { renderRunHeader } from "../render/run-header.ts";
 import { printable } from "../render/text.ts";
@@ -31,6 +32,10 @@ export class PlainView implements RunView, JobListener {
     this.print(
       this.prefix(job) + this.output.style.err.dim(attempt === 1 ? "started" : `attempt ${attempt} started`),
     );
+  }
+
+  delayed(job: string, until: number, now: number): void {
+    this.print(this.prefix(job) + this.output.style.err.dim(renderDelay(until, now)));
   }
 
   line(job: string, line: string): void {

@@ -1,7 +1,7 @@
 import type { AttemptRecord, Lease, RunRecord } from "../../run/records.ts";
-import type { LeaseState } from "../../run/store.ts";
+import type { LeaseState, ResourceHolder } from "../../run/store.ts";
 import { type AttemptRow, attemptRecord } from "../attempt-row.ts";
-import { ATTEMPT_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
+import { ATTEMPT_COLUMNS, LEASE_COLUMNS, RESOURCE_HOLDERS } from "../columns.ts";
 import { StaleRows } from "../stale-rows.ts";
 import { NOW, type Session } from "./postgres-connection.ts";
 
@@ -53,6 +53,13 @@ export function findExpiredLeases(db: Session, mode: RunRecord["mode"]): Promise
      WHERE attempts.outcome IS NULL AND attempts.lease_until < ${NOW} AND runs.mode = $1
      ORDER BY attempts.lease_until, attempts.id`,
     mode,
+  );
+}
+
+export function findResourceHolders(db: Session, keys: readonly string[]): Promise<ResourceHolder[]> {
+  return db.all<ResourceHolder>(
+    `${RESOURCE_HOLDERS} AND jobs.resource_key = ANY (ARRAY(SELECT json_array_elements_text($1::text::json)))`,
+    JSON.stringify(keys),
   );
 }
 

@@ -185,6 +185,10 @@ export class PostgresStore implements Store {
     return lease;
   }
 
+  findResourceHolders(resourceKeys: readonly string[]) {
+    return this.#db.read((session) => leases.findResourceHolders(session, resourceKeys));
+  }
+
   /** Not repeated here: the next heartbeat does that, and the holder counts from when it asked. */
   async renewLeases(held: Lease[], leaseMs: number) {
     if (held.length === 0) return [];

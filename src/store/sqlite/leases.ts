@@ -1,6 +1,6 @@
 import { newAttempt } from "../../run/new-rows.ts";
 import type { AttemptRecord, JobRecord, Lease, RunRecord } from "../../run/records.ts";
-import type { ClaimScope, LeaseState } from "../../run/store.ts";
+import type { ClaimScope, LeaseState, ResourceHolder } from "../../run/store.ts";
 import { assignedEvent } from "../../run/transitions.ts";
 import { type AttemptRow, attemptRecord } from "../attempt-row.ts";
 import {
@@ -12,7 +12,7 @@ import {
   RUN_ORDER,
   tagsText,
 } from "../claimable.ts";
-import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS } from "../columns.ts";
+import { ATTEMPT_COLUMNS, JOB_COLUMNS, LEASE_COLUMNS, RESOURCE_HOLDERS } from "../columns.ts";
 import { insertEvents, jobRecord } from "./run-rows.ts";
 import { NOW, type SqliteConnection } from "./sqlite-connection.ts";
 
@@ -71,6 +71,13 @@ export function claimJob(db: SqliteConnection, claim: Claim): Claimed | undefine
     job: { ...found, state: "assigned", attempt: number },
     attempt,
   };
+}
+
+export function findResourceHolders(db: SqliteConnection, keys: readonly string[]): ResourceHolder[] {
+  return db.all<ResourceHolder>(
+    `${RESOURCE_HOLDERS} AND jobs.resource_key IN (SELECT value FROM json_each(?1))`,
+    JSON.stringify(keys),
+  );
 }
 
 export function raiseVersion(db: SqliteConnection, runId: string): number {

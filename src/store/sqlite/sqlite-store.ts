@@ -171,6 +171,10 @@ export class SqliteStore implements Store {
     return lease;
   }
 
+  findResourceHolders(resourceKeys: readonly string[]) {
+    return this.#db.read(() => leases.findResourceHolders(this.#db, resourceKeys));
+  }
+
   async renewLeases(held: Lease[], leaseMs: number) {
     if (held.length === 0) return [];
     return this.#db.write("normal", () => leases.renewLeases(this.#db, held, leaseMs));

@@ -95,6 +95,10 @@ export function waitingContract(under: StoreUnderTest): void {
       expect(others.map(({ jobId }) => jobId).sort()).toEqual(["a-1", "b-1", "c-0"]);
       expect(await claim(store)).toBeUndefined();
       expect((await detail(store, "b")).run.status).toBe("running");
+      const { resourceKey } = await job(store, "b", "deploy");
+      expect(await another.findResourceHolders([resourceKey!, "none"])).toEqual([
+        { resourceKey: resourceKey!, runId: "a", pipeline: "web", number: 1, job: "deploy" },
+      ]);
       await finish(another, holder, FAILURE);
       expect(await claim(another)).toMatchObject({ jobId: "b-0" });
     });
