@@ -6,6 +6,7 @@ import type { ExplanationJson } from "./explanation.ts";
 import { readRun } from "./find-run.ts";
 import { findQueueWorkers } from "./queue-workers.ts";
 import type { LoadedFile, PipelineSelection } from "./run-request.ts";
+import { findHolders } from "./why-held-up.ts";
 
 export type Explained =
   | { kind: "explained"; explanations: ExplanationJson[] }
@@ -28,5 +29,6 @@ export async function explainPlanned(
 /** Why a job of a recorded run is as it is. Throws NOT_FOUND. */
 export async function explainRecorded(app: App, runId: string, job: string): Promise<ExplanationJson> {
   const detail = await readRun(app, runId);
-  return explainRun(detail, job, { now: app.now(), workers: await findQueueWorkers(app, [detail]) });
+  const workers = await findQueueWorkers(app, [detail]);
+  return explainRun(detail, job, { now: app.now(), workers, holders: await findHolders(app, [detail]) });
 }

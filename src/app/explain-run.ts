@@ -5,18 +5,21 @@ import type { LeftOut, PlannedJob } from "../plan/plan.ts";
 import { type AttemptRecord, type EpochMs, type JobRecord, TERMINAL_JOB_STATES } from "../run/records.ts";
 import type { WorkerRecord } from "../run/registry.ts";
 import { isRetryWanted } from "../run/retry-policy.ts";
-import type { RunDetail } from "../run/store.ts";
+import type { ResourceHolder, RunDetail } from "../run/store.ts";
 import { whyFailed } from "./explain-failure.ts";
 import { explainLeftOut, noSuchJob } from "./explain-plan.ts";
 import type { ExplainedJobJson, ExplanationJson } from "./explanation.ts";
 import { whyWaiting } from "./queue-workers.ts";
 import { toIso, toStatusWord } from "./shapes.ts";
 import { awaitedJobs, jobsBefore, whyUnstarted } from "./unstarted-jobs.ts";
+import { whyHeldUp } from "./why-held-up.ts";
 
 /** `workers`: those that take jobs of the queue; undefined: not asked for. */
 interface Moment {
   now: EpochMs;
   workers: WorkerRecord[] | undefined;
+  /** Who has the resource groups that its jobs wait for. */
+  holders: ResourceHolder[];
 }
 
 /**
@@ -106,19 +109,11 @@ function whyPending(
   detail: RunDetail,
   job: JobRecord,
   planned: PlannedJob,
-  { now, workers }: Moment,
+  { now, workers, holders }: Moment,
 ): string {
   const { run } = detail;
-  if (job.notBefore !== null && job.notBefore > now)
-    return `is put off until ${toIso(job.notBefore)}, for ${formatDuration(job.notBefore - now)}`;
-  const holder =
-    job.resourceKey !== null &&
-    detail.jobs.find(
-      (other) =>
-        other.resourceKey === job.resourceKey && other.startedAt !== null && other.finishedAt === null,
-    );
-  if (holder && holder !== job)
-    return `waits for ${JSON.stringify(holder.name)}, which has the resource group ${planned.resourceGroup}`;
+  const heldUp = withoutName(whyHeldUp(detail, job, { now, holders }), job);
+  if (heldUp !== undefined) return heldUp;
   const noWorker = workers && withoutName(whyWaiting(run, job, workers), job);
   if (noWorker !== undefined) return noWorker;
   const turn =

@@ -9,7 +9,7 @@ import type { PlannedJob, RuleTrace } from "../../src/plan/plan.ts";
 import { newJobs, newRunRecord } from "../../src/run/new-rows.ts";
 import type { AttemptRecord, FailureReason, JobRecord, JobState, RunRecord } from "../../src/run/records.ts";
 import type { WorkerRecord } from "../../src/run/registry.ts";
-import type { RunDetail } from "../../src/run/store.ts";
+import type { ResourceHolder, RunDetail } from "../../src/run/store.ts";
 import { newRun, plannedJob, planOf } from "../support/plans.ts";
 
 /** `UPDATE_GOLDEN=1 bun test tests/app/explain-run.test.ts` writes what is said now. */
@@ -26,6 +26,7 @@ interface Case {
   attempts?: Partial<AttemptRecord>[];
   run?: Partial<RunRecord>;
   workers?: WorkerRecord[];
+  holders?: ResourceHolder[];
 }
 
 function detailOf({ job, planned, others = { compile: {} }, attempts = [], run: change }: Case): RunDetail {
@@ -176,6 +177,13 @@ const CASES: Case[] = [
         job: { state: "running", resourceKey: "k", startedAt: NOW - 1 },
       },
     },
+    holders: [{ resourceKey: "k", runId: "r", pipeline: "web", number: 7, job: "first" }],
+  },
+  {
+    title: "pending, behind a job of another run",
+    job: { state: "pending", resourceKey: "k" },
+    planned: { resourceGroup: "production" },
+    holders: [{ resourceKey: "k", runId: "other", pipeline: "web", number: 6, job: "deploy" }],
   },
   {
     title: "pending, with a resource group",
@@ -286,11 +294,13 @@ function worker(labels: string[]): WorkerRecord {
   } as WorkerRecord;
 }
 
-const shown = (detail: RunDetail, workers?: WorkerRecord[], name = "it") =>
-  renderExplanation(explainRun(detail, name, { now: NOW, workers }), PLAIN);
+const shown = (detail: RunDetail, workers?: WorkerRecord[], name = "it", holders: ResourceHolder[] = []) =>
+  renderExplanation(explainRun(detail, name, { now: NOW, workers, holders }), PLAIN);
 
 test("every state and every reason of a job is explained", () => {
-  const text = CASES.map((one) => `# ${one.title}\n${shown(detailOf(one), one.workers)}`).join("\n");
+  const text = CASES.map(
+    (one) => `# ${one.title}\n${shown(detailOf(one), one.workers, "it", one.holders)}`,
+  ).join("\n");
   if (process.env.UPDATE_GOLDEN === "1") writeFileSync(GOLDEN, text);
   expect(text).toBe(readFileSync(GOLDEN, "utf8"));
 });
