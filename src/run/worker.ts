@@ -87,10 +87,7 @@ export class Worker implements AsyncDisposable {
   /** When there was last nothing to claim: hints that come all the time put off no poll. */
   #idleSince = 0;
   /** For the moments that delayed jobs wait for. */
-  readonly #alarms = new Alarms(() => {
-    this.#mayClaim = true;
-    this.#sleep.wake();
-  });
+  readonly #alarms = new Alarms(() => this.#wakeToClaim());
   /** The executor could start nothing when it was last asked: jobs are left to other workers. */
   #isImpaired = false;
   #stopping: StopReason | undefined;
@@ -114,9 +111,7 @@ export class Worker implements AsyncDisposable {
   }
 
   get activeJobs(): number {
-    let count = 0;
-    for (const { isWaiting } of this.#active.values()) if (!isWaiting) count += 1;
-    return count;
+    return [...this.#active.values()].filter(({ isWaiting }) => !isWaiting).length;
   }
 
   /** Whether this process is at work on an attempt, its lease aside. */
@@ -265,8 +260,7 @@ export class Worker implements AsyncDisposable {
     this.#active.set(lease.jobId, active);
     active.done = this.#runOne(active).finally(() => {
       this.#active.delete(lease.jobId);
-      this.#mayClaim = true;
-      this.#sleep.wake();
+      this.#wakeToClaim();
     });
     if (this.#stopping !== undefined) abort.abort(this.#stopping);
   }
@@ -280,7 +274,8 @@ export class Worker implements AsyncDisposable {
       if (run === undefined) return;
       // A job that is claimed and never started goes back into the queue when its lease runs out.
       if (this.#isOfQueue && !isAdopted) await this.#checkExecutor();
-      if (plannedOf(run, lease).trigger !== null) this.#free(active);
+      active.isWaiting = plannedOf(run, lease).trigger !== null;
+      if (active.isWaiting) this.#wakeToClaim();
       watched = watchedAttempt(run, lease);
       this.#observe({ type: isAdopted ? "job.adopted" : "job.claimed", job: watched });
       const signals = { stop: abort.signal, kill: this.#kill.signal, leave: this.#leave.signal };
@@ -297,16 +292,14 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  #free(active: Active): void {
-    active.isWaiting = true;
-    this.#mayClaim = true;
-    this.#sleep.wake();
-  }
-
   /** Whoever drives a run drives those that its jobs start. */
   #drive(runId: string): void {
     const { scope } = this.#options;
     if (scope.kind === "runs" && !scope.runIds.includes(runId)) scope.runIds.push(runId);
+    this.#wakeToClaim();
+  }
+
+  #wakeToClaim(): void {
     this.#mayClaim = true;
     this.#sleep.wake();
   }

@@ -73,7 +73,7 @@ export class Includer {
     return mergeMaps(below, { ...document, entries }, "replace");
   }
 
-  /** What `trigger:include` names, and its files. Undefined: it names nothing. */
+  /** What `trigger:include` names, and its files. Undefined: nothing of it can be read, which was reported. */
   child(trigger: MapNode, ancestors: string[]): { document: MapNode; files: string[] } | undefined {
     const entry = trigger.entries.get("include");
     if (entry === undefined) return undefined;
@@ -81,6 +81,7 @@ export class Includer {
     const chosen = this.chosen(entry.value, inputs === undefined ? NO_INPUTS : this.inputsOf(inputs));
     if (chosen.length === 0) return undefined;
     const document = this.merged(entry.value.span, chosen, { files: [], ancestors });
+    if (document.entries.size === 0) return undefined;
     return { document, files: chosen.map(({ path }) => path) };
   }
 

@@ -1,0 +1,123 @@
+import { expect, test } from "bun:test";
+import type { PlannedJob } from "../../src/plan/plan.ts";
+import { gate, Orchestra, states, until } from "../support/orchestra.ts";
+import { newRun, plannedJob, planOf } from "../support/plans.ts";
+
+function starting(jobs: PlannedJob[], depend = true, change: Partial<PlannedJob> = {}): PlannedJob {
+  return plannedJob("start", { ...change, trigger: { plan: planOf(jobs, "child"), depend } });
+}
+
+const childOf = async ({ store }: Orchestra) => (await store.findRuns({ pipeline: "web/start" }))[0]!;
+
+test("a pipeline that a job waits for gets the one slot there is, two levels deep", async () => {
+  await using orchestra = await Orchestra.open();
+  const below = plannedJob("below", { trigger: { plan: planOf([plannedJob("last")], "low"), depend: true } });
+  const run = await orchestra.run(planOf([starting([plannedJob("one"), below])]), { maxParallelJobs: 1 });
+  expect(states(run)).toEqual(["start=success"]);
+  expect(orchestra.engine.started).toEqual(["one", "last"]);
+  const child = await childOf(orchestra);
+  expect(child).toMatchObject({
+    status: "success",
+    trigger: "pipeline",
+    parent: { runId: run.run.id, jobId: run.jobs[0]!.id },
+  });
+  expect(await orchestra.log(run, "start")).toMatch(/web\/start #1: one success/);
+});
+
+test("a job fails with the pipeline that it waits for, and may be allowed to", async () => {
+  await using orchestra = await Orchestra.open({ programs: { bad: async () => 3 } });
+  const bad = starting([plannedJob("bad")], true, { allowFailure: true });
+  const run = await orchestra.run(planOf([bad]));
+  expect(run.run).toMatchObject({ status: "success", warnings: true });
+  expect(run.jobs[0]).toMatchObject({ state: "failed", failureReason: "child_failed", allowed: true });
+});
+
+test("a job that does not wait ends at once, and its pipeline is driven to the end", async () => {
+  const { opened, open } = gate();
+  await using orchestra = await Orchestra.open({
+    programs: {
+      slow: async () => {
+        await opened;
+        return 0;
+      },
+    },
+  });
+  const running = orchestra.run(planOf([starting([plannedJob("slow")], false)]));
+  await until(async () => (await orchestra.store.findRuns({ pipeline: "web" }))[0]?.status === "success");
+  expect((await childOf(orchestra)).status).not.toBe("success");
+  open();
+  await running;
+  expect((await childOf(orchestra)).status).toBe("success");
+});
+
+test("a pipeline of which the rules leave nothing fails the job, and makes no run", async () => {
+  await using orchestra = await Orchestra.open();
+  const run = await orchestra.run(planOf([starting([])]));
+  expect(run.jobs[0]).toMatchObject({ state: "failed", failureReason: "child_failed" });
+  expect(await childOf(orchestra)).toBeUndefined();
+});
+
+test("canceling a run cancels the pipelines that its jobs wait for", async () => {
+  await using orchestra = await Orchestra.open({
+    programs: {
+      endless: ({ signal }) =>
+        new Promise((resolve) => signal.addEventListener("abort", () => resolve(143), { once: true })),
+    },
+  });
+  const running = orchestra.run(planOf([starting([plannedJob("endless")])]));
+  await until(() => orchestra.engine.started.includes("endless"));
+  const [parent] = await orchestra.store.findRuns({ pipeline: "web" });
+  await orchestra.store.execute(parent!.id, { type: "request_cancel", actor: "test" });
+  expect(states(await running)).toEqual(["start=canceled"]);
+  expect((await childOf(orchestra)).status).toBe("canceled");
+});
+
+test("stopping a run stops the pipelines that its jobs wait for: what runs there ends, nothing more starts", async () => {
+  const { opened, open } = gate();
+  await using orchestra = await Orchestra.open({
+    programs: {
+      first: async () => {
+        await opened;
+        return 0;
+      },
+    },
+  });
+  const second = plannedJob("second", { needs: ["first"] });
+  const running = orchestra.run(planOf([starting([plannedJob("first"), second])]));
+  await until(() => orchestra.engine.started.includes("first"));
+  const [parent] = await orchestra.store.findRuns({ pipeline: "web" });
+  await orchestra.store.execute(parent!.id, { type: "request_stop", actor: "test" });
+  await until(async () => (await childOf(orchestra)).stopRequestedAt !== null);
+  open();
+  await running;
+  expect(orchestra.engine.started).toEqual(["first"]);
+});
+
+test("two workers of a queue share the work, and one that takes a trigger job over finds its pipeline", async () => {
+  const { opened, open } = gate();
+  await using orchestra = await Orchestra.open({
+    programs: {
+      slow: async () => {
+        await opened;
+        return 0;
+      },
+    },
+  });
+  const { store } = orchestra;
+  await store.createRun(newRun("parent", planOf([starting([plannedJob("slow")])])));
+  const first = orchestra.worker({ name: "a", maxParallelJobs: 1 });
+  const leave = new AbortController();
+  const working = first.run(leave.signal);
+  await until(() => orchestra.engine.started.includes("slow"));
+  leave.abort("detach");
+  await working;
+  const again = [orchestra.worker({ name: "a", maxParallelJobs: 1 }), orchestra.worker({ name: "b" })];
+  const stop = new AbortController();
+  const all = again.map((worker) => worker.run(stop.signal));
+  open();
+  await until(async () => (await store.readRunRecord("parent"))?.status === "success");
+  expect(await store.findRuns({ pipeline: "web/start" })).toHaveLength(1);
+  expect(orchestra.engine.started).toEqual(["slow"]);
+  stop.abort("cancel");
+  await Promise.all(all);
+});
