@@ -80,7 +80,7 @@ function read(stdout: string): Pick<Outcome, "run" | "logs"> {
   for (const line of stdout.split("\n").filter((text) => text.startsWith('{"type"'))) {
     const event = JSON.parse(line);
     if (event.type === "job.log") logs.set(event.job, (logs.get(event.job) ?? "") + event.text);
-    if (event.type === "run.finished") run = event.run;
+    if (event.type === "run.finished" && !event.run.pipeline.includes("/")) run = event.run;
   }
   return { run, logs };
 }

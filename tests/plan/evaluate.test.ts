@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { parseExpression } from "../../src/pipeline/expression/parse-expression.ts";
 import { evaluate } from "../../src/pipeline/expression/evaluate.ts";
+import { parseExpression } from "../../src/pipeline/expression/parse-expression.ts";
 
 const VARIABLES: Record<string, string> = {
   EMPTY: "",

@@ -53,7 +53,7 @@ test("the GitLab form and its native translation give the same plan", () => {
     if (native.plan !== undefined) planned += 1;
   });
   expect(planned).toBeGreaterThan(SEEDS / 2);
-});
+}, 60_000);
 
 test("a plan respects stages and needs", () => {
   eachSeed((_random, pipeline) => {
@@ -61,7 +61,7 @@ test("a plan respects stages and needs", () => {
     if (plan === undefined) expect(problems).not.toEqual([]);
     else checkOrder(plan, pipeline);
   });
-});
+}, 60_000);
 
 function checkOrder(plan: Plan, { stages }: Abstract): void {
   const steps = new Map(
@@ -99,7 +99,7 @@ test("a plan respects rules, as a second reading of them does", () => {
       }
     }
   });
-});
+}, 60_000);
 
 function expectedOf(job: AbstractJob, variables: Record<string, string>) {
   const own = job.when ?? "on_success";
@@ -149,4 +149,4 @@ test("a job more changes no other's plan", () => {
     compared += 1;
   });
   expect(compared).toBeGreaterThan(SEEDS / 3);
-});
+}, 60_000);
