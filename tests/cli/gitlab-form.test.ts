@@ -52,8 +52,12 @@ test("what has no effect is named, and what cannot run is refused", async () => 
   const { status, stdout, stderr } = await sandbox.cicd("check");
   expect(status).toBe(0);
   expect(stdout + stderr).toContain('[GITLAB_LEFTOVER] "expose_as" has no effect here');
-  await sandbox.write({ ".gitlab-ci.yml": `${FILE}broken: { script: ls, services: [postgres] }\n` });
+  await sandbox.write({
+    ".gitlab-ci.yml": `${FILE}broken: { script: ls, cache: { paths: [x], key: { files_commits: [a.lock] } } }\n`,
+  });
   const refused = await sandbox.cicd("run");
   expect(refused.status).toBe(2);
-  expect(refused.stdout + refused.stderr).toContain('[CONFIG_NOT_SUPPORTED] "services" is not supported yet');
+  expect(refused.stdout + refused.stderr).toContain(
+    '[CONFIG_NOT_SUPPORTED] "files_commits" is not supported',
+  );
 }, 30_000);

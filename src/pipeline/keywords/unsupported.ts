@@ -22,7 +22,7 @@ export function refuseUnsupported(place: Place) {
   return (key: string, _value: Node, keySpan: Span, { report }: ReadContext): boolean => {
     const hints = UNSUPPORTED[place];
     if (!Object.hasOwn(hints, key)) return false;
-    report.error("CONFIG_NOT_SUPPORTED", keySpan, `"${key}" is not supported yet`, hints[key]);
+    report.error("CONFIG_NOT_SUPPORTED", keySpan, `"${key}" is not supported`, hints[key]);
     return true;
   };
 }
