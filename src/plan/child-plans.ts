@@ -5,6 +5,7 @@ import type { PlanOptions, PlanResult } from "./create-plan.ts";
 import { inheritedVariables } from "./environment.ts";
 import type { Plan, PlannedJob } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
+import { groupThatWaitsForItself } from "./resource-group.ts";
 import type { PlanProblem } from "./select-jobs.ts";
 
 export interface ChildPlans {
@@ -47,8 +48,9 @@ export function planChildren(
     planned.warnings.push(...result.warnings);
     if (plan === undefined) planned.problems.push(...result.problems.map((one) => ofChild(job, one)));
     else {
-      planned.problems.push(...deadlocks(job, plan, trigger.depend));
-      planned.jobs.push({ ...job, trigger: { plan, depend: trigger.depend } });
+      const starting = { ...job, trigger: { plan, depend: trigger.depend } };
+      planned.problems.push(...groupThatWaitsForItself(starting));
+      planned.jobs.push(starting);
     }
   }
   return planned;
@@ -84,23 +86,6 @@ function emptyPlan(pipeline: string, { problems, workflow }: PlanResult, facts: 
 
 function ofChild({ name }: PlannedJob, problem: PlanProblem): PlanProblem {
   return { ...problem, message: `the pipeline that "${name}" starts: ${problem.message}` };
-}
-
-/** A job that waits for its pipeline holds its resource: a job there that wants the same one would wait for ever. */
-function deadlocks(job: PlannedJob, plan: Plan, depend: boolean): PlanProblem[] {
-  const { name, resourceGroup } = job;
-  if (!depend || resourceGroup === null) return [];
-  return waitingJobs(plan)
-    .filter((below) => below.resourceGroup === resourceGroup)
-    .map((below) => ({
-      code: "CONFIG_INVALID",
-      message: `"${name}" holds the resource group "${resourceGroup}" while "${below.name}" of its pipeline waits for it`,
-      hint: "take resource_group away from one of them",
-    }));
-}
-
-function waitingJobs({ jobs }: Plan): PlannedJob[] {
-  return jobs.flatMap((job) => [job, ...(job.trigger?.depend === true ? waitingJobs(job.trigger.plan) : [])]);
 }
 
 function both(one: FactsWanted | null, other: FactsWanted | null): FactsWanted | null {

@@ -5,7 +5,7 @@ import { type ByOrigin, neededBy } from "./needs.ts";
 import type { PlannedJob } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
 import { plannedImages } from "./planned-images.ts";
-import { groupsThatWaitForThemselves, plannedGroup } from "./resource-group.ts";
+import { plannedGroup } from "./resource-group.ts";
 import type { PlanProblem } from "./select-jobs.ts";
 
 interface Included {
@@ -79,7 +79,7 @@ export function planJobs(options: Included): {
       interruptible: candidate.interruptible,
     };
   });
-  return { jobs: planned, notes, problems: [...problems, ...groupsThatWaitForThemselves(planned)] };
+  return { jobs: planned, notes, problems };
 }
 
 /** What it waits for and whether that hands it artifacts. Jobs that were not picked are no needs. Null: by stages. */

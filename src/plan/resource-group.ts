@@ -36,21 +36,13 @@ function environmentName(
   return name.includes("$") ? undefined : name;
 }
 
-/**
- * A job that starts another pipeline and waits for it keeps its group meanwhile: no job of that pipeline with the same group
- * could ever start.
- */
-export function groupsThatWaitForThemselves(jobs: readonly PlannedJob[]): PlanProblem[] {
-  return jobs.flatMap((job) => {
-    const { name, resourceGroup, trigger } = job;
-    if (resourceGroup === null || trigger?.depend !== true) return [];
-    const inner = jobsWaitedFor(trigger.plan.jobs).find((each) => each.resourceGroup === resourceGroup);
-    if (inner === undefined) return [];
-    const message = `"${name}" keeps the resource group "${resourceGroup}" while it waits for "${inner.name}", which needs it`;
-    return [
-      { code: "CONFIG_INVALID" as const, message, hint: "give the group to the jobs of one pipeline alone" },
-    ];
-  });
+/** A job that starts another pipeline and waits for it keeps its group meanwhile: no job there with the same group could start. */
+export function groupThatWaitsForItself({ name, resourceGroup, trigger }: PlannedJob): PlanProblem[] {
+  if (resourceGroup === null || trigger?.depend !== true) return [];
+  const inner = jobsWaitedFor(trigger.plan.jobs).find((each) => each.resourceGroup === resourceGroup);
+  if (inner === undefined) return [];
+  const message = `"${name}" keeps the resource group "${resourceGroup}" while it waits for "${inner.name}", which needs it`;
+  return [{ code: "CONFIG_INVALID", message, hint: "give the group to the jobs of one pipeline alone" }];
 }
 
 function jobsWaitedFor(jobs: readonly PlannedJob[]): PlannedJob[] {

@@ -52,5 +52,5 @@ test("a child of which the rules leave nothing has no jobs, and says why", () =>
 test("a job that would wait for ever for a resource that it holds itself is a problem of the plan", () => {
   const text =
     "    variables: { ENV: prod }\n    resource_group: box\n    trigger: { include: ci/child.yml, strategy: depend }\n";
-  expect(plan(text).problems[0]!.message).toContain('holds the resource group "box"');
+  expect(plan(text).problems[0]!.message).toContain('keeps the resource group "box"');
 });

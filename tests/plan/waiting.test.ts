@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { NO_FACTS } from "../../src/pipeline/facts.ts";
 import { createPlan } from "../../src/plan/create-plan.ts";
-import { groupsThatWaitForThemselves } from "../../src/plan/resource-group.ts";
+import { groupThatWaitsForItself } from "../../src/plan/resource-group.ts";
 import { plannedJob, planOf as planOfJobs } from "../support/plans.ts";
 import { pipelineOf, planOf } from "./build.ts";
 
@@ -64,10 +64,9 @@ describe("a resource group", () => {
     const inner = planOfJobs([plannedJob("deploy", { resourceGroup: "production" })]);
     const nested = planOfJobs([plannedJob("middle", { trigger: { plan: inner, depend: true } })]);
     const problemsOf = (depend: boolean, resourceGroup: string) =>
-      groupsThatWaitForThemselves([
-        plannedJob("start", { resourceGroup, trigger: { plan: nested, depend } }),
-        plannedJob("other", { resourceGroup }),
-      ]).map(({ message }) => message);
+      groupThatWaitsForItself(plannedJob("start", { resourceGroup, trigger: { plan: nested, depend } })).map(
+        ({ message }) => message,
+      );
     expect(problemsOf(true, "production")).toEqual([
       '"start" keeps the resource group "production" while it waits for "deploy", which needs it',
     ]);
