@@ -94,6 +94,11 @@ export class AttemptLog {
     return this.#masker?.text(text) ?? text;
   }
 
+  /** Whether `masked` hides something of it. */
+  hidesPartOf(text: string): boolean {
+    return this.#masker?.finds(text) ?? false;
+  }
+
   /** A line of cicd's own. */
   async note(line: string): Promise<void> {
     const lineFeed = this.#isMidLine ? "\n" : "";

@@ -5,7 +5,7 @@ import { MAX_DOTENV_BYTES, MAX_DOTENV_NAMES, readDotenv } from "./dotenv.ts";
 import type { Execution, ExecutionResult } from "./executor.ts";
 import type { ArtifactRecord } from "./records.ts";
 import { addCounts, NO_TESTS, type TestCounts, type TestFailure } from "./test-results.ts";
-import type { ArtifactSink } from "./workspace.ts";
+import { sinkWithoutSecretPaths, watchedSink } from "./watched-sink.ts";
 
 const MAX_FILES = 100;
 const MAX_JUNIT_BYTES = 10 * 1024 * 1024;
@@ -37,12 +37,16 @@ export async function collectReports(
   if (failureReason === "image_pull_failure" || failureReason === "image_without_shell") return NO_REPORTS;
   const { log, phases } = attempt;
   phases.enter("artifacts");
-  await using sink = await context.layers.openSink();
+  await using sink = sinkWithoutSecretPaths(await context.layers.openSink(), log);
   const taken = { junit: new Set<string>(), dotenv: new Set<string>(), others: new Set<string>() };
   for (const kind of ["junit", "dotenv", "others"] as const) {
     if (reports[kind].length === 0) continue;
     const selection = { paths: reports[kind], exclude: [] };
-    const { unmatched } = await execution.collect(selection, remembering(sink, taken[kind]), signal);
+    const noting = watchedSink(sink, (path) => {
+      taken[kind].add(path);
+      return true;
+    });
+    const { unmatched } = await execution.collect(selection, noting, signal);
     for (const pattern of unmatched)
       await log.note(`warning: reports: nothing matches ${JSON.stringify(pattern)}`);
   }
@@ -55,6 +59,7 @@ export async function collectReports(
   const projectDir = context.executor.projectDir(attempt.name);
   const tests = await readTests(context, ofKind("junit"), read, projectDir, log);
   const variables = await readVariables(ofKind("dotenv"), read);
+  if (variables !== null && typeof variables !== "string") await leaveOutSecrets(variables, log);
   return {
     reportLayer: layer,
     artifacts,
@@ -108,6 +113,14 @@ function maskedFailure(failure: TestFailure, log: AttemptLog): TestFailure {
   };
 }
 
+/** They would be stored as they are, and given to jobs that were not to have them. */
+async function leaveOutSecrets(variables: Record<string, string>, log: AttemptLog): Promise<void> {
+  const names = Object.keys(variables).filter((name) => log.hidesPartOf(variables[name]!));
+  for (const name of names) delete variables[name];
+  if (names.length > 0)
+    await log.note(`warning: dotenv: left out, as they hold a secret: ${names.join(", ")}`);
+}
+
 /** Of all files together, later ones win; or what is wrong with one. */
 async function readVariables(
   files: ArtifactRecord[],
@@ -132,21 +145,6 @@ async function textOf(content: AsyncIterable<Uint8Array>): Promise<string> {
   let text = "";
   for await (const bytes of content) text += decoder.decode(bytes, { stream: true });
   return text + decoder.decode();
-}
-
-/** The sink, with the paths that are given to it put into `taken`. */
-function remembering(sink: ArtifactSink, taken: Set<string>): ArtifactSink {
-  const noting = (accept: (path: string) => boolean) => (path: string) => {
-    if (!accept(path)) return false;
-    taken.add(path);
-    return true;
-  };
-  return {
-    addTar: (tar, options) => sink.addTar(tar, { ...options, accept: noting(options.accept) }),
-    addDirectory: (root, { accept }) => sink.addDirectory(root, { accept: noting(accept) }),
-    commit: () => sink.commit(),
-    [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
-  };
 }
 
 export const NO_REPORTS: CollectedReports = {

@@ -5,6 +5,7 @@ import { findCoverage } from "./coverage.ts";
 import type { Execution, ExecutionResult } from "./executor.ts";
 import type { ArtifactRecord, Outcome } from "./records.ts";
 import { selectionOf } from "./untracked-files.ts";
+import { sinkWithoutSecretPaths } from "./watched-sink.ts";
 
 /** Artifacts and reports of a job that has ended, and the outcome they make of its result. */
 export async function collectResults(
@@ -65,7 +66,7 @@ async function collectArtifacts(
 ): Promise<{ artifactLayer: string | null; artifacts: ArtifactRecord[] }> {
   if (wanted === null || !isCollected(wanted, result)) return NO_ARTIFACTS;
   phases.enter("artifacts");
-  await using sink = await context.layers.openSink();
+  await using sink = sinkWithoutSecretPaths(await context.layers.openSink(), log);
   const { paths, exclude, untracked = false } = wanted;
   const selection = await selectionOf(context.layers, run.source.tree, { paths, exclude, untracked });
   const { unmatched } = await execution.collect(selection, sink, signal);

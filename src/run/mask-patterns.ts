@@ -6,10 +6,11 @@ export function maskPatterns(values: Iterable<string>): string[] {
   const patterns = new Set<string>();
   for (const value of values) {
     const lines = value.split(/\r\n|\n|\r/).map((line) => line.trim());
-    for (const whole of new Set([value, value.trim()]))
-      if (whole.length >= MIN_MASKED) for (const form of encodings(whole)) patterns.add(form);
-    for (const piece of new Set([value, value.trim(), ...lines]))
-      if (piece.length >= MIN_MASKED) for (const form of escapes(piece)) patterns.add(form);
+    for (const piece of new Set([value, value.trim(), ...lines])) {
+      if (piece.length < MIN_MASKED) continue;
+      for (const form of escapes(piece)) patterns.add(form);
+      for (const form of encodings(piece)) patterns.add(form);
+    }
   }
   return [...patterns].filter(({ length }) => length >= MIN_MASKED);
 }
@@ -25,10 +26,10 @@ function* escapes(text: string): Iterable<string> {
   yield* percentForms(text);
   yield* jsonForms(text);
   yield* shellForms(text);
-  yield escapeXml(text);
+  for (const quotes of XML_QUOTES) yield escapeXml(text, quotes);
 }
 
-/** What leaves none as it is: of the whole value alone. */
+/** What leaves none as it is. */
 function* encodings(text: string): Iterable<string> {
   const bytes = new TextEncoder().encode(text);
   yield* hexForms(bytes);
@@ -55,14 +56,19 @@ function* percentForms(text: string): Iterable<string> {
 function* jsonForms(text: string): Iterable<string> {
   const plain = JSON.stringify(text).slice(1, -1);
   const ascii = plain.replace(/[\u007f-\uffff]/g, escapeUnicode);
-  const forms = [plain, ascii, plain.replaceAll("/", "\\/"), plain.replace(/[<>&]/g, escapeUnicode)];
+  const html = plain.replace(/[<>&']/g, escapeUnicode);
+  const forms = [plain, ascii, plain.replaceAll("/", "\\/"), plain.replace(/[<>&]/g, escapeUnicode), html];
   for (const form of forms) {
-    yield form;
-    yield JSON.stringify(form).slice(1, -1);
+    for (const digits of [form, form.replace(/\\u[0-9a-f]{4}/g, upperDigits)]) {
+      yield digits;
+      yield JSON.stringify(digits).slice(1, -1);
+    }
   }
 }
 
 const escapeUnicode = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+const upperDigits = (form: string) => `\\u${form.slice(2).toUpperCase()}`;
 
 /** Within single quotes, double quotes, `$'…'`, and with a backslash before each special character (`printf %q`). */
 function* shellForms(text: string): Iterable<string> {
@@ -78,11 +84,21 @@ function* shellForms(text: string): Iterable<string> {
 
 const ANSI_C: Record<string, string> = { "\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r" };
 
-function escapeXml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => XML[char]!);
+function escapeXml(text: string, quotes: Record<string, string>): string {
+  return text.replace(/[&<>"']/g, (char) => XML[char] ?? quotes[char]!);
 }
 
-const XML: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const XML: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+/** As libraries of different languages write them in attributes; a text outside of these may have one or both as they are. */
+const XML_QUOTES: Record<string, string>[] = [
+  { '"': '"', "'": "'" },
+  { '"': "&quot;", "'": "'" },
+  { '"': "&quot;", "'": "&apos;" },
+  { '"': "&quot;", "'": "&#39;" },
+  { '"': "&quot;", "'": "&#039;" },
+  { '"': "&quot;", "'": "&#x27;" },
+  { '"': "&#34;", "'": "&#39;" },
+];
 
 /** Plain, and in lines as `xxd -p` writes them. */
 function* hexForms(bytes: Uint8Array): Iterable<string> {

@@ -92,6 +92,11 @@ export class Masker {
     return Buffer.concat([head, one.end()]).toString("utf8");
   }
 
+  /** Whether there is something in it to mask. */
+  finds(text: string): boolean {
+    return this.text(text) !== sanitized(text).toString("utf8");
+  }
+
   #character(byte: number): void {
     const trie = this.#trie;
     this.#state = trie.next(this.#state, byte);

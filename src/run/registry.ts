@@ -184,7 +184,8 @@ export interface SecretRecord {
   repositoryKey: string;
   /** Unique among those of the repository. */
   name: string;
-  sealed: string;
+  /** Null: it was removed, and is known for as long as what it was may still be in use. */
+  sealed: string | null;
   /** Jobs find it in a file. */
   isFile: boolean;
   /** The value before, for as long as it may still be in use. */
@@ -198,11 +199,11 @@ export interface SecretRegistry {
    * Stores or replaces it; what it was before comes back as `former` for `formerMs` by the database's clock, unless it is the same.
    */
   putSecret(
-    secret: Pick<SecretRecord, "repositoryKey" | "name" | "sealed" | "isFile">,
+    secret: Pick<SecretRecord, "repositoryKey" | "name" | "isFile"> & { sealed: string },
     formerMs: number,
   ): Promise<void>;
   /** Of the repository and of all repositories: the latter first, then by name. Undefined: of any. */
   listSecrets(repositoryKey: string | undefined): Promise<SecretRecord[]>;
-  /** `false`: there is none of that name. */
-  removeSecret(repositoryKey: string, name: string): Promise<boolean>;
+  /** What it was stays known as `former` for `formerMs`. `false`: there is none of that name. */
+  removeSecret(repositoryKey: string, name: string, formerMs: number): Promise<boolean>;
 }

@@ -16,13 +16,17 @@ const WORDS: Readonly<Record<FailureReason, readonly RetryWhen[]>> = {
   canceled: [],
 };
 
-/** https://docs.gitlab.com/ci/yaml/#retry: `when` and `exit_codes` are alternatives; neither given means any failure. */
+/**
+ * https://docs.gitlab.com/ci/yaml/#retry: `when` and `exit_codes` are alternatives; neither given means any failure, but none that
+ * would come again until somebody changes something.
+ */
 export function isRetryWanted(
   policy: RetryPolicy,
   retriesUsed: number,
   outcome: Pick<Outcome, "status" | "exitCode" | "failureReason">,
 ): boolean {
   if (outcome.status !== "failed" || retriesUsed >= policy.max) return false;
+  if (outcome.failureReason === "config_error") return false;
   if (policy.when.length === 0 && policy.exitCodes.length === 0) return true;
   const words: readonly RetryWhen[] =
     outcome.failureReason === null ? ["unknown_failure"] : WORDS[outcome.failureReason];

@@ -176,6 +176,16 @@ async function machineFailure(
   if (signal.aborted || kill.aborted) {
     return { ...NOTHING, status: "canceled", failureReason: "canceled", message: null };
   }
+  if (error instanceof CicdError && error.code === "SECRET_KEY_INVALID") {
+    const message = [error.message, error.hint ?? []].flat().join("; ");
+    await log.note(`${message} [${error.code}]`);
+    return {
+      ...NOTHING,
+      status: "failed",
+      failureReason: "config_error",
+      message: `${message} [${error.code}]`,
+    };
+  }
   const code = error instanceof CicdError ? ` [${error.code}]` : "";
   const message = log.masked(`${messageOf(error)}${code}`);
   await log.note(`the machine failed: ${message}`);

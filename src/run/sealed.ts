@@ -20,8 +20,8 @@ export function unseal(sealed: string, key: Uint8Array, context: string): string
   const [version, id, nonce, text] = sealed.split(".");
   if (version !== "1" || nonce === undefined || text === undefined) throw damaged();
   if (id !== keyId(key)) {
-    throw new CicdError("SECRET_KEY_INVALID", "the secret was sealed with another key", {
-      hint: "give the server and all its workers the same CICD_SECRET_KEY, or set the secret again",
+    throw new CicdError("SECRET_KEY_INVALID", "it was sealed with another key", {
+      hint: "give the server and all its workers the same CICD_SECRET_KEY, or set it again with: cicd secret set",
     });
   }
   const data = Buffer.from(text, "base64url");
@@ -40,7 +40,7 @@ function keyId(key: Uint8Array): string {
 }
 
 function damaged(): CicdError {
-  return new CicdError("SECRET_KEY_INVALID", "the secret in the database is damaged", {
+  return new CicdError("SECRET_KEY_INVALID", "what the database holds of it is damaged", {
     hint: "set it again with: cicd secret set",
   });
 }

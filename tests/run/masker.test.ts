@@ -15,6 +15,9 @@ function mask(secrets: string[] | Masker, pieces: (string | Uint8Array)[]): stri
   return Buffer.concat(out).toString("utf8");
 }
 
+const XML: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const hexOf = (char: string) => char.charCodeAt(0).toString(16);
+
 /** Small, repeatable: https://en.wikipedia.org/wiki/Xorshift */
 function random(seed: number): (below: number) => number {
   let x = seed * 2654435761 + 1;
@@ -85,6 +88,11 @@ describe("the masker", () => {
         .replaceAll('"', "&quot;")
         .replaceAll("'", "&#39;"),
     ],
+    ["in JSON with digits in upper case", JSON.stringify(SECRET).replace(/é/, "\\u00E9")],
+    ["in JSON for HTML", JSON.stringify(SECRET).replace(/[<>&']/g, (c) => `\\u00${hexOf(c)}`)],
+    ["in HTML of Go", SECRET.replace(/[&<>"']/g, (c) => XML[c] ?? `&#${c.charCodeAt(0)};`)],
+    ["in HTML of Python", SECRET.replace(/[&<>"']/g, (c) => XML[c] ?? { '"': "&quot;", "'": "&#x27;" }[c]!)],
+    ["in XML of Java", SECRET.replace(/[&<>"']/g, (c) => XML[c] ?? { '"': "&quot;", "'": "&apos;" }[c]!)],
     ["in base64 for addresses", Buffer.from(SECRET).toString("base64url")],
   ])("knows a secret %s", (_, printed) => {
     const shown = mask([SECRET], [`<<${printed}>>`]);
@@ -120,6 +128,17 @@ describe("the masker", () => {
     const key = "-----BEGIN KEY-----\r\n{\r\nMIIEvQIBADANBgkq\r\n}\r\n";
     expect(mask([key], ["got MIIEvQIBADANBgkq and { and }\n"])).toBe("got [MASKED] and { and }\n");
     expect(mask([key], [key.replaceAll("\r\n", "\n")])).toBe("[MASKED]\n");
+  });
+
+  test("knows what encoders make of each line of a secret of several", () => {
+    const lines = ["first of lines", "second-line-x", "ab"];
+    for (const encoding of ["base64", "hex"] as const) {
+      const shown = mask(
+        [lines.join("\n")],
+        lines.map((line) => `${Buffer.from(line).toString(encoding)}.\n`),
+      );
+      expect(shown).toMatch(/^\[MASKED\]=*\.\n\[MASKED\]=*\.\n[^[]+\n$/);
+    }
   });
 
   test("hides what the sanitizer makes of a secret", () => {

@@ -85,6 +85,57 @@ test("no other job is given a secret, and nobody is asked for it", async () => {
   expect(secrets.asked).toEqual([]);
 });
 
+test("what one job is given does not show in the log of another that gets its files, nor in lists", async () => {
+  const make = plannedJob("make", {
+    secrets: ["TOKEN"],
+    artifacts: {
+      ...{ name: undefined, exclude: [], when: "on_success", expireInMs: null },
+      paths: ["*.txt"],
+      reports: { junit: [], dotenv: ["d.env"], others: [] },
+    } as never,
+  });
+  const use = plannedJob("use", { stage: "test", stageIndex: 1, artifactsFrom: ["make"] });
+  orchestra = await Orchestra.open({
+    programs: {
+      make: async ({ environment, write }) => {
+        const { TOKEN: token = "" } = environment;
+        write("a.txt", token);
+        write(`${token.slice(0, 13)}x.txt`, "not quite");
+        write(`x${Buffer.from(token).toString("hex")}.txt`, "");
+        write("d.env", `PLAIN=plain\nADDRESS=https://me:${token}@example.org\n`);
+        return 0;
+      },
+      use: async ({ print, read, environment }) => {
+        print(`${read("a.txt")}|${environment.TOKEN}|${environment.PLAIN}|${environment.ADDRESS}\n`);
+        return 0;
+      },
+    },
+  });
+  const detail = await orchestra.run(planOf([make, use]), { secrets: sourceOf({ TOKEN: {} }) });
+  expect(await orchestra.log(detail, "use")).toContain("[MASKED]|undefined|plain|undefined\n");
+  const log = await orchestra.log(detail, "make");
+  expect(log).toContain('artifacts: "x[MASKED].txt" is left out: its name holds a secret');
+  expect(log).toContain("dotenv: left out, as they hold a secret: ADDRESS");
+  expect(detail.artifacts.map(({ path }) => path)).toEqual(["a.txt", "correct horsex.txt", "d.env"]);
+  expect(JSON.stringify(detail)).not.toContain("battery");
+});
+
+test("a secret that cannot be opened fails who names it, and nobody else", async () => {
+  const secrets: SecretSource = {
+    read: async () => {
+      throw new CicdError("SECRET_KEY_INVALID", "sealed with another key");
+    },
+  };
+  orchestra = await Orchestra.open({ programs: { other: async () => 0 } });
+  const plan = planOf([plannedJob("job", { secrets: ["TOKEN"], allowFailure: true }), plannedJob("other")]);
+  const detail = await orchestra.run(plan, { secrets });
+  const states = detail.jobs.map(({ name, state }) => [name, state]);
+  expect(states).toEqual([
+    ["job", "failed"],
+    ["other", "success"],
+  ]);
+});
+
 test("the pull request of a fork is given none, and its log says so", async () => {
   const secrets = sourceOf({ TOKEN: {} });
   const { log } = await run(
