@@ -1,12 +1,13 @@
 import { type CicdError, messageOf } from "../errors/cicd-error.ts";
 import type { Store } from "../run/store.ts";
 import type { App } from "./app.ts";
+import { examineSecrets } from "./secrets.ts";
 import type { ServerFacts } from "./service.ts";
 import type { DiskFacts, DockerFacts, StateDirectoryFacts } from "./upkeep.ts";
 
 /** One part of what cicd needs. `mend`: what to do about a warning or failure. */
 export interface Finding {
-  name: "git" | "docker" | "database" | "disk" | "state directory" | "server";
+  name: "git" | "docker" | "database" | "secrets" | "disk" | "state directory" | "server";
   status: "ok" | "warn" | "fail";
   detail: string;
   mend: string | null;
@@ -23,8 +24,17 @@ export async function examine(
   app: App,
   options: { needsDocker: boolean; askServer?: () => Promise<ServerFacts> },
 ): Promise<Finding[]> {
+  const [found, ofSecrets] = await Promise.all([lookAround(app, options.askServer), findSecrets(app)]);
+  return [...found, ...ofSecrets].map((finding) =>
+    finding.name === "docker" && finding.status === "fail" && !options.needsDocker
+      ? { ...finding, status: "warn" }
+      : finding,
+  );
+}
+
+async function lookAround(app: App, askServer: (() => Promise<ServerFacts>) | undefined): Promise<Finding[]> {
   const { upkeep } = app;
-  const findings = await Promise.all([
+  return await Promise.all([
     find(
       "git",
       () => upkeep.askGit(),
@@ -40,15 +50,10 @@ export async function examine(
     find("database", () => askDatabase(app), describeDatabase, "check --database and CICD_DATABASE_URL"),
     find("state directory", () => upkeep.askStateDirectory(), describeState, "set CICD_STATE_DIR"),
     find("disk", () => upkeep.askDisks(), describeDisks, "set CICD_STATE_DIR"),
-    ...(options.askServer === undefined
+    ...(askServer === undefined
       ? []
-      : [find("server", options.askServer, describeServer, "check --server, CICD_SERVER and CICD_TOKEN")]),
+      : [find("server", askServer, describeServer, "check --server, CICD_SERVER and CICD_TOKEN")]),
   ]);
-  return findings.map((finding) =>
-    finding.name === "docker" && finding.status === "fail" && !options.needsDocker
-      ? { ...finding, status: "warn" }
-      : finding,
-  );
 }
 
 function describeDocker(facts: DockerFacts): Finding {
@@ -73,6 +78,18 @@ function describeDatabase({ kind, location, schemaVersion, isReadOnly }: Databas
   if (!isReadOnly) return ok("database", detail);
   const mend = "free some space, or make the file and its directory writable";
   return { name: "database", status: "fail", detail: `${detail}: it can only be read`, mend };
+}
+
+/** Nothing where none are set, and where the database cannot be asked: that has a finding of its own. */
+async function findSecrets(app: App): Promise<Finding[]> {
+  const secrets = await examineSecrets(app).catch(() => undefined);
+  if (secrets === undefined || secrets.count === 0) return [];
+  const { count, closed } = secrets;
+  if (closed.length === 0) return [ok("secrets", `the key opens all that are stored (${count})`)];
+  const detail = `the key does not open ${closed.length} of ${count}: ${closed.join(", ")}`;
+  const mend =
+    "set CICD_SECRET_KEY to the key they were stored with (here, the server and all its workers), or set them again: cicd secret set";
+  return [{ name: "secrets", status: "fail", detail, mend }];
 }
 
 function describeState({ path, isPrivate, isWritable }: StateDirectoryFacts): Finding {

@@ -64,7 +64,7 @@ export async function setSecret(app: App, { repo, name, value, file }: SecretReq
 /** `repo`: a key; null: of any. */
 export async function listSecrets(app: App, repo: string | null): Promise<SecretJson[]> {
   const rows = await (await app.registry()).listSecrets(repo ?? undefined);
-  return rows.map(({ repositoryKey, name, isFile, createdAt, updatedAt }) => ({
+  return rows.filter(isSet).map(({ repositoryKey, name, isFile, createdAt, updatedAt }) => ({
     name,
     repo: repositoryKey === "" ? null : repositoryKey,
     file: isFile,
@@ -75,7 +75,7 @@ export async function listSecrets(app: App, repo: string | null): Promise<Secret
 
 /** Throws NOT_FOUND. */
 export async function removeSecret(app: App, repo: string | null, name: string): Promise<void> {
-  if (await (await app.registry()).removeSecret(repo ?? "", name)) return;
+  if (await (await app.registry()).removeSecret(repo ?? "", name, FORMER_MS)) return;
   throw new CicdError(
     "NOT_FOUND",
     `there is no secret "${name}" ${repo === null ? "of all repositories" : `of ${repo}`}`,
@@ -90,8 +90,15 @@ export function storedSecrets(app: App): SecretSource {
   return {
     async read(run, names) {
       const rows = await (await app.registry()).listSecrets(run.source.repo.key);
-      const wanted = rows.filter(({ name }) => names.includes(name));
-      return new Map(wanted.map((row) => [row.name, openSecret(row, app.secretKey())]));
+      const secrets = new Map<string, Secret>();
+      for (const name of names) {
+        const secret = openSecret(
+          app,
+          rows.filter((row) => row.name === name),
+        );
+        if (secret !== undefined) secrets.set(name, secret);
+      }
+      return secrets;
     },
   };
 }
@@ -99,32 +106,51 @@ export function storedSecrets(app: App): SecretSource {
 /** Names of the secrets that runs of the repository may be given. */
 export async function secretNames(app: App, repositoryKey: string): Promise<string[]> {
   const rows = await (await app.registry()).listSecrets(repositoryKey);
-  return [...new Set(rows.map(({ name }) => name))];
+  return [...new Set(rows.filter(isSet).map(({ name }) => name))];
 }
 
-function openSecret(row: SecretRecord, key: Uint8Array): Secret {
-  const context = contextOf(row);
-  const value = named(row.name, () => unseal(row.sealed, key, context));
-  return { value, file: row.isFile, former: row.former === null ? [] : formerOf(row.former, key, context) };
+const isSet = (row: SecretRecord): row is SetSecret => row.sealed !== null;
+type SetSecret = SecretRecord & { sealed: string };
+
+/** `rows`: of one name, the one that counts last. A job that runs may have been given any of them. */
+function openSecret(app: App, rows: SecretRecord[]): Secret | undefined {
+  const row = rows.findLast(isSet);
+  const value = row && openValue(app, row);
+  const former = rows.flatMap((one) =>
+    [one === row ? null : one.sealed, one.former].flatMap((sealed) => openFormer(app, sealed, one)),
+  );
+  if (row !== undefined && value !== undefined) return { value, file: row.isFile, former };
+  const [was, ...before] = former;
+  return was === undefined ? undefined : { value: was, file: false, former: before, isRemoved: true };
+}
+
+/** Throws SECRET_KEY_INVALID, which says the secret's name. */
+function openValue(app: App, row: SetSecret): string {
+  try {
+    return unseal(row.sealed, app.secretKey(), contextOf(row));
+  } catch (error) {
+    if (!(error instanceof CicdError) || error.code !== "SECRET_KEY_INVALID") throw error;
+    const { hint } = error;
+    const message = `the secret ${row.name} cannot be opened: ${error.message}`;
+    throw new CicdError(error.code, message, hint === undefined ? {} : { hint });
+  }
 }
 
 /** One that was sealed with a key of former times cannot be masked any more. */
-function formerOf(sealed: string, key: Uint8Array, context: string): string[] {
+function openFormer(app: App, sealed: string | null, row: SecretRecord): string[] {
+  if (sealed === null) return [];
   try {
-    return [unseal(sealed, key, context)];
+    return [unseal(sealed, app.secretKey(), contextOf(row))];
   } catch {
     return [];
   }
 }
 
-function named<T>(name: string, open: () => T): T {
-  try {
-    return open();
-  } catch (error) {
-    if (!(error instanceof CicdError)) throw error;
-    const { hint } = error;
-    throw new CicdError(error.code, `${name}: ${error.message}`, hint === undefined ? {} : { hint });
-  }
+/** Names of those that are set, and of those of them that the key does not open. */
+export async function examineSecrets(app: App): Promise<{ count: number; closed: string[] }> {
+  const rows = (await (await app.registry()).listSecrets(undefined)).filter(isSet);
+  const closed = rows.filter((row) => openFormer(app, row.sealed, row).length === 0);
+  return { count: rows.length, closed: [...new Set(closed.map(({ name }) => name))] };
 }
 
 /** Unique: no name holds a blank. */

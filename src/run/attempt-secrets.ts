@@ -26,14 +26,19 @@ export async function giveSecrets(context: AttemptContext, attempt: Attempt): Pr
     throw error;
   });
   log.maskWith(Masker.of([...known.values()].flatMap(({ value, former }) => [value, ...former])));
-  const unset = planned.secretsInferred === true ? [] : own.filter((name) => !known.has(name));
+  const unset = planned.secretsInferred === true ? [] : own.filter((name) => !isGiven(known.get(name)));
   if (unset.length > 0) await note(`warning: no secret of this name is set: ${unset.join(", ")}`);
   return Object.fromEntries(
     own.flatMap((name) => {
       const secret = known.get(name);
-      return secret === undefined ? [] : [[name, { value: secret.value, expand: false, file: secret.file }]];
+      return !isGiven(secret) ? [] : [[name, { value: secret.value, expand: false, file: secret.file }]];
     }),
   );
+}
+
+/** One that was removed is masked, and that is all. */
+function isGiven(secret: Secret | undefined): secret is Secret {
+  return secret !== undefined && secret.isRemoved !== true;
 }
 
 const NONE: ReadonlyMap<string, Secret> = new Map();

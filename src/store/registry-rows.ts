@@ -2,6 +2,7 @@ import type {
   RepositoryRecord,
   ScheduleRecord,
   SecretRecord,
+  SecretRegistry,
   TokenRecord,
   WorkerRecord,
 } from "../run/registry.ts";
@@ -21,14 +22,17 @@ export const REPOSITORY_COLUMNS = `
 export const SCHEDULE_COLUMNS = `
   id, repository_id AS "repositoryId", pipeline, cron, timezone, branch, next_at AS "nextAt"`;
 
-/** `now`: an expression for the time. */
+/** A removed one has nothing in `sealed`. `now`: an expression for the time. */
 export const secretColumns = (now: string): string => `
-  repository_key AS "repositoryKey", name, sealed, is_file AS "isFile",
+  repository_key AS "repositoryKey", name, nullif(sealed, '') AS "sealed", is_file AS "isFile",
   CASE WHEN former_until > ${now} THEN former END AS "former", created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 /** Truth values as numbers. */
 export type SecretRow = Omit<SecretRecord, "isFile"> & { isFile: number };
-export type NewSecret = Pick<SecretRecord, "repositoryKey" | "name" | "sealed" | "isFile">;
+export type NewSecret = Parameters<SecretRegistry["putSecret"]>[0];
+
+/** Those that are shown: one that was removed is, for as long as what it was is. `now` as in `secretColumns`. */
+export const knownSecrets = (now: string): string => `(sealed <> '' OR former_until > ${now})`;
 
 export function secretRecord(row: SecretRow): SecretRecord {
   return { ...row, isFile: row.isFile !== 0 };

@@ -42,10 +42,22 @@ export function secretContract(under: Readonly<{ registry: Registry; another: Re
     test("are removed by repository and name", async () => {
       const { registry, another } = under;
       await registry.putSecret(secret("TOKEN"), 0);
-      expect(await registry.removeSecret("", "TOKEN")).toBe(false);
-      expect(await registry.removeSecret("/repo", "TOKEN")).toBe(true);
+      expect(await registry.removeSecret("", "TOKEN", 0)).toBe(false);
+      expect(await registry.removeSecret("/repo", "TOKEN", 0)).toBe(true);
       expect(await another.listSecrets("/repo")).toEqual([]);
-      expect(await registry.removeSecret("/repo", "TOKEN")).toBe(false);
+      expect(await registry.removeSecret("/repo", "TOKEN", 0)).toBe(false);
+    });
+
+    test("that were removed are known for a while as what they were, and may be set again", async () => {
+      const { registry } = under;
+      await registry.putSecret(secret("TOKEN"), 60_000);
+      await registry.removeSecret("/repo", "TOKEN", 60_000);
+      expect(await registry.removeSecret("/repo", "TOKEN", 60_000)).toBe(false);
+      const known = async () =>
+        (await registry.listSecrets("/repo")).map(({ sealed, former }) => [sealed, former]);
+      expect(await known()).toEqual([[null, "sealed TOKEN"]]);
+      await registry.putSecret(secret("TOKEN", "/repo", "again"), 60_000);
+      expect(await known()).toEqual([["again", "sealed TOKEN"]]);
     });
   });
 }

@@ -210,16 +210,37 @@ test("what went wrong is recorded without the secret that it names", async () =>
   expect(stored).not.toContain("horse");
 });
 
-test("a secret that cannot be opened fails the job, and nothing is started", async () => {
+test("a secret that cannot be opened fails the job for good, says which and what to do, and nothing is started", async () => {
+  let asked = 0;
   const secrets: SecretSource = {
     read: async () => {
-      throw new Error("TOKEN: sealed with another key");
+      asked += 1;
+      throw new CicdError("SECRET_KEY_INVALID", "the secret TOKEN cannot be opened", {
+        hint: "set it again",
+      });
     },
   };
-  const { detail, log } = await run(async () => 0, { secrets, change: { secrets: ["TOKEN"] } });
-  expect(detail.run.status).toBe("failed");
-  expect(log).toContain("sealed with another key");
+  const retry = { max: 2, when: [], exitCodes: [] };
+  const { detail, log } = await run(async () => 0, { secrets, change: { secrets: ["TOKEN"], retry } });
+  const [job] = detail.jobs;
+  expect([job!.state, job!.failureReason, job!.attempt, asked]).toEqual(["failed", "config_error", 1, 1]);
+  const said = "the secret TOKEN cannot be opened; set it again [SECRET_KEY_INVALID]";
+  expect(detail.attempts[0]!.message).toBe(said);
+  expect(Bun.stripANSI(log)).toContain(`cicd: ${said}\n`);
   expect(orchestra!.engine.started).toEqual([]);
+});
+
+test("a secret that was removed while the run was under way is not given any more, and still masked", async () => {
+  const { detail, log } = await run(
+    async ({ print, environment }) => {
+      print(`${environment.TOKEN} ${TOKEN}\n`);
+      return 0;
+    },
+    { secrets: sourceOf({ TOKEN: { isRemoved: true } }), change: { secrets: ["TOKEN"] } },
+  );
+  expect(detail.run.status).toBe("success");
+  expect(log).toContain("warning: no secret of this name is set: TOKEN");
+  expect(log).toContain("undefined [MASKED]\n");
 });
 
 test("who takes over a job goes on with its masked log, in the midst of a secret", async () => {

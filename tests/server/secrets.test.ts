@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { secretNames, storedSecrets } from "../../src/app/secrets.ts";
+import { examineSecrets, secretNames, storedSecrets } from "../../src/app/secrets.ts";
 import type { RunRecord } from "../../src/run/records.ts";
 import { newRun, planOf } from "../support/plans.ts";
 import { ServerFixture } from "./fixture.ts";
@@ -42,14 +42,20 @@ describe("the secrets of a server", () => {
       params: { secret: "KEY" },
       query: `repo=${encodeURIComponent(REPO)}`,
     });
-    expect([...(await givenTo(REPO, "TOKEN", "KEY")).keys()]).toEqual(["TOKEN"]);
+    expect((await fixture.ask("listSecrets", {})).secrets.map(({ name }) => name)).toEqual(["TOKEN"]);
+    expect(await secretNames(fixture.app, REPO)).toEqual(["TOKEN"]);
+    const { KEY, ...given } = Object.fromEntries(await givenTo(REPO, "TOKEN", "KEY"));
+    expect(Object.keys(given)).toEqual(["TOKEN"]);
+    expect(KEY).toEqual({ value: `${VALUE}!`, file: false, former: [], isRemoved: true });
   });
 
   test("of all repositories are given to each, unless it has one of its own", async () => {
     await set("SHARED", { value: "for all of them" });
     await set("SHARED", { repo: REPO, value: "for this one alone" });
     expect((await givenTo("/elsewhere", "SHARED")).get("SHARED")?.value).toBe("for all of them");
-    expect((await givenTo(REPO, "SHARED")).get("SHARED")?.value).toBe("for this one alone");
+    expect((await givenTo(REPO, "SHARED")).get("SHARED")).toEqual({
+      ...{ value: "for this one alone", file: false, former: ["for all of them"] },
+    });
     expect(await secretNames(fixture.app, "/elsewhere")).toEqual(["SHARED"]);
   });
 
@@ -99,9 +105,12 @@ describe("the secrets of a server", () => {
     const reading = storedSecrets(elsewhere).read({ ...run, source }, ["SEALED"]);
     expect(reading).rejects.toMatchObject({
       code: "SECRET_KEY_INVALID",
-      message: "SEALED: the secret was sealed with another key",
+      message: "the secret SEALED cannot be opened: it was sealed with another key",
     });
     await reading.catch(() => {});
+    const { count, closed } = await examineSecrets(elsewhere);
+    expect(closed).toContain("SEALED");
+    expect(await examineSecrets(fixture.app)).toEqual({ count, closed: [] });
   });
 });
 
