@@ -53,6 +53,8 @@ export interface SandboxOwner {
   isAlive(name: string): Promise<boolean>;
 }
 
+/** Such a probe takes a second. */
+const PROBE_MS = 10_000;
 const CHECK_MS = 5_000;
 const SERVICE_LIMIT_MS = 120_000;
 
@@ -141,6 +143,12 @@ export class DockerExecutor implements Executor {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Whoever finds out how workspaces are made removes what that took.
+    if (this.#mode !== undefined)
+      await settlesWithin(
+        this.#mode.catch(() => undefined),
+        PROBE_MS,
+      );
     const parts = await this.#parts?.catch(() => undefined);
     await parts?.sandboxes?.[Symbol.asyncDispose]();
     const mark = await this.#mark?.catch(() => undefined);

@@ -54,9 +54,10 @@ async function overlayWorks(engine: Engine, instance: string, stateDir: string):
   const nonce = crypto.randomUUID();
   const name = `cicd-probe-${nonce}`;
   const labels = probeLabels(instance, Date.now());
-  const lower = join(stateDir, name);
+  // What is left of a probe that was killed goes with the other temporary files.
+  const lower = join(stateDir, "tmp", name);
   try {
-    await mkdir(lower, { recursive: true });
+    await mkdir(lower, { recursive: true, mode: 0o700 });
     await writeFile(join(lower, "nonce"), nonce);
     const [upper, work] = await Promise.all([
       createVolume(engine, `${name}-upper`, labels),
