@@ -9,8 +9,9 @@ async function bundle(outfile: string, target: string, executablePath: string): 
   await Bun.build({
     entrypoints: ["src/main.ts"],
     target: "bun",
-    // As a module it would start 5 ms later.
-    format: "cjs",
+    // Each `import()` is read when it is reached: in one piece the whole program would be, also for `--version`.
+    format: "esm",
+    splitting: true,
     bytecode: true,
     minify: true,
     sourcemap: "none",

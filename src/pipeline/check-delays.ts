@@ -7,8 +7,9 @@ import type { Report, Span } from "./source.ts";
  * rules.
  */
 export function checkDelay({ values, keySpans }: JobValue, { report }: ReadContext): void {
-  const rules = values.rules ?? [];
   const hasDelay = keySpans.has("start_in");
+  if (values.rules === undefined && !hasDelay && values.when !== "delayed") return;
+  const rules = values.rules ?? [];
   const isTaken =
     rules.length === 0 ||
     rules.some((rule) => rule.values.when === undefined && !rule.keySpans.has("start_in"));

@@ -36,9 +36,10 @@ export function checkJobs(pipeline: JobsValue, rules: JobRules, context: ReadCon
   const { stages, jobs: jobMap, default: defaults } = pipeline.values;
   const stageIndex = checkStages(stages, rules, context);
   const stagesKnown = stages !== undefined || !pipeline.keySpans.has("stages");
-  const jobs = new Map(
-    [...(jobMap ?? [])].map(([name, job]) => [name, { name, ...job, stage: stageOf(job, rules) }]),
-  );
+  const jobs = new Map<string, JobEntry>();
+  jobMap?.forEach((job, name) => {
+    jobs.set(name, { name, keySpan: job.keySpan, value: job.value, stage: stageOf(job, rules) });
+  });
   checkCount(jobs, context);
   const imageByDefault =
     !rules.imageRequired || (defaults?.keySpans.has("image") ?? pipeline.keySpans.has("default"));
@@ -119,7 +120,8 @@ function checkNeeds(
   context: ReadContext,
 ): void {
   checkNeedList(job, value.values.needs, value.keySpans.get("needs"), jobs, stageIndex, context);
-  for (const { values, keySpans } of value.values.rules ?? []) {
+  if (value.values.rules === undefined) return;
+  for (const { values, keySpans } of value.values.rules) {
     if (values.needs !== undefined)
       checkNeedList(job, values.needs, keySpans.get("needs"), jobs, stageIndex, context);
   }
@@ -240,10 +242,12 @@ function checkDependencies(
   }
 }
 
+/** Of the jobs that need any. */
 function needEdges(jobs: Map<string, JobEntry>): Map<string, { job: string; span: Span }[]> {
   const edges = new Map<string, { job: string; span: Span }[]>();
   for (const { name, value } of jobs.values()) {
-    const needs = (value?.values.needs ?? []).flatMap((need) => need.values.job ?? []);
+    if (value?.values.needs === undefined) continue;
+    const needs = value.values.needs.flatMap((need) => need.values.job ?? []);
     edges.set(
       name,
       needs.filter((need) => jobs.has(need.value)).map((need) => ({ job: need.value, span: need.span })),

@@ -8,19 +8,23 @@ export const MAX_NAME_LENGTH = 255;
 /** What JSON Schema can say of `nameProblem`, but for its length. */
 export const NAME_PATTERN = "^(?!\\.\\.?$)[\\s\\S]*\\S";
 
+const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+
 /**
  * Job, stage and pipeline names: 1 to 255 characters, none of them a control character, no blanks around; not "." and "..",
  * which a URL's path cannot hold (RFC 3986, section 5.2.4).
  */
 export function nameProblem(name: string): TextProblem | undefined {
-  if (name.trim() === "") return { message: "a name cannot be empty", hint: "give it at least one letter" };
+  const trimmed = name.trim();
+  if (trimmed === "") return { message: "a name cannot be empty", hint: "give it at least one letter" };
   if (name.length > MAX_NAME_LENGTH) {
     return {
       message: `the name has ${name.length} characters; ${MAX_NAME_LENGTH} are allowed`,
       hint: "shorten it",
     };
   }
-  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name)) {
+  if (CONTROL_CHARACTER.test(name)) {
     return {
       message: `the name ${JSON.stringify(name)} holds a control character`,
       hint: "use letters, digits, spaces and punctuation",
@@ -28,15 +32,15 @@ export function nameProblem(name: string): TextProblem | undefined {
   }
   if (name === "." || name === "..")
     return { message: `a name cannot be "${name}"`, hint: "no address could lead to it: add a letter" };
-  if (name !== name.trim()) {
-    return { message: `the name "${name}" has blanks around it`, hint: `write "${name.trim()}"` };
+  if (name !== trimmed) {
+    return { message: `the name "${name}" has blanks around it`, hint: `write "${trimmed}"` };
   }
   return undefined;
 }
 
 /** Names of environment variables: letters, digits, underscores; no digit first. */
 export function variableNameProblem(name: string): TextProblem | undefined {
-  if (/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name)) return undefined;
+  if (VARIABLE_NAME.test(name)) return undefined;
   return {
     message: `"${name.slice(0, 80)}" cannot be the name of a variable`,
     hint: "use letters, digits and underscores, and no digit first",

@@ -49,16 +49,27 @@ export function unquote(written: string): string {
   return JSON.parse(written) as string;
 }
 
+/** First characters of what may be more than a text: numbers, and words for true, false and null. */
+const NUMERIC = new Set([..."0123456789+.-"].map((character) => character.charCodeAt(0)));
+const WORDY = new Set([..."tTfFnN~"].map((character) => character.charCodeAt(0)));
+
 /** The value of a plain scalar by YAML's core schema; the rarer numbers are left to the real parser. */
 export function resolvePlain(written: string): string | number | boolean | null {
-  if (/^[0-9+.-]/.test(written)) {
-    if (/^(?:0|[1-9][0-9]{0,14})$/.test(written) || /^(?:0|[1-9][0-9]{0,8})\.[0-9]{1,6}$/.test(written)) {
-      return Number(written);
-    }
-    if (/^[-+]?(?:0[ox][0-9a-fA-F]+|\.?[0-9][0-9.]*(?:[eE][-+]?[0-9]+)?|\.(?:inf|nan))$/i.test(written))
-      giveUp();
-    return written;
+  const first = written.charCodeAt(0);
+  if (NUMERIC.has(first)) return resolveNumber(written);
+  return WORDY.has(first) && written.length <= 5 ? resolveWord(written) : written;
+}
+
+function resolveNumber(written: string): string | number {
+  if (/^(?:0|[1-9][0-9]{0,14})$/.test(written) || /^(?:0|[1-9][0-9]{0,8})\.[0-9]{1,6}$/.test(written)) {
+    return Number(written);
   }
+  if (/^[-+]?(?:0[ox][0-9a-fA-F]+|\.?[0-9][0-9.]*(?:[eE][-+]?[0-9]+)?|\.(?:inf|nan))$/i.test(written))
+    giveUp();
+  return written;
+}
+
+function resolveWord(written: string): string | boolean | null {
   if (/^(?:true|True|TRUE)$/.test(written)) return true;
   if (/^(?:false|False|FALSE)$/.test(written)) return false;
   return /^(?:~|null|Null|NULL)$/.test(written) ? null : written;

@@ -145,9 +145,10 @@ class PlainReader {
     let colon = line.indexOf(":");
     while (colon >= 0 && !this.isBlank(at + colon + 1)) colon = line.indexOf(":", colon + 1);
     if (colon < 0) return -1;
-    const key = line.slice(0, colon);
-    if (key.includes("\t")) giveUp();
-    return key.includes(" #") ? -1 : at + colon;
+    const tab = line.indexOf("\t");
+    if (tab >= 0 && tab < colon) giveUp();
+    const comment = line.indexOf(" #");
+    return comment >= 0 && comment < colon ? -1 : at + colon;
   }
 
   private keySpan(start: number, colon: number): Span {

@@ -1,6 +1,6 @@
 import type { DiagnosticCode } from "./diagnostic.ts";
 import type { TextProblem } from "./names.ts";
-import type { MapNode, Node } from "./node.ts";
+import type { Entry, MapNode, Node } from "./node.ts";
 import { type JsonSchema, type ReadContext, type Shape, wrongType } from "./shape.ts";
 import type { Span } from "./source.ts";
 
@@ -41,6 +41,7 @@ export function object<K extends Keywords>(
   },
 ): Shape<ReadObject<ObjectOf<K>>> {
   const keys = Object.keys(keywords);
+  const demanded = keys.filter((key) => keywords[key]!.required !== undefined);
   const { noun, shorthand } = options;
   const short = shorthand === undefined ? undefined : keywords[shorthand]!.shape;
   const schema = objectSchema(keywords);
@@ -52,7 +53,7 @@ export function object<K extends Keywords>(
     child: (key) => (Object.hasOwn(keywords, key) ? keywords[key]!.shape : undefined),
     accepts: (node) => node.kind === "map" || (short?.accepts(node) ?? false),
     read(node, context) {
-      if (node.kind === "map") return readKeys(node, keywords, keys, options, context);
+      if (node.kind === "map") return readKeys(node, keywords, { ...options, keys, demanded }, context);
       if (short === undefined || !(short.accepts(node) || node.kind === "scalar")) {
         return wrongType(node, this.noun, context);
       }
@@ -75,36 +76,44 @@ function scalarHint(node: Node, short: Shape<unknown>): string | undefined {
 function readKeys<K extends Keywords>(
   node: MapNode,
   keywords: K,
-  keys: string[],
-  {
-    elsewhere,
-    onUnknown,
-  }: { elsewhere?: (key: string, value: Node) => string | undefined; onUnknown?: OnUnknown },
+  options: {
+    keys: string[];
+    /** Those that are required. */
+    demanded: string[];
+    elsewhere?: (key: string, value: Node) => string | undefined;
+    onUnknown?: OnUnknown;
+  },
   context: ReadContext,
 ): ReadObject<ObjectOf<K>> {
   const values: Record<string, unknown> = {};
   const keySpans = new Map<string, Span>();
-  for (const [key, entry] of node.entries) {
+  node.entries.forEach((entry, key) => {
     keySpans.set(key, entry.keySpan);
-    if (!Object.hasOwn(keywords, key)) {
-      if (onUnknown?.(key, entry.value, entry.keySpan, context)) continue;
-      const hint =
-        elsewhere?.(key, entry.value) ??
-        context.suggester.hint(key, keys) ??
-        `known keys: ${keys.join(", ")}`;
-      context.report.error("CONFIG_UNKNOWN_KEY", entry.keySpan, `unknown key "${shorten(key)}"`, hint);
-      continue;
+    if (!Object.hasOwn(keywords, key)) refuseKey(key, entry, options, context);
+    else {
+      const value = keywords[key]!.shape.read(entry.value, context);
+      if (value !== undefined) values[key] = value;
     }
-    const value = keywords[key]!.shape.read(entry.value, context);
-    if (value !== undefined) values[key] = value;
-  }
-  for (const key of keys) {
+  });
+  for (const key of options.demanded) {
+    if (node.entries.has(key)) continue;
     const { required: hint, unless } = keywords[key]!;
-    if (hint === undefined || node.entries.has(key)) continue;
     if (unless?.some((other) => node.entries.has(other))) continue;
     context.report.error("CONFIG_MISSING_KEY", headOf(node), `the key "${key}" is missing`, hint);
   }
   return { values: values as ObjectOf<K>, keySpans, span: node.span };
+}
+
+function refuseKey(
+  key: string,
+  { value, keySpan }: Entry,
+  { keys, elsewhere, onUnknown }: Parameters<typeof readKeys>[2],
+  context: ReadContext,
+): void {
+  if (onUnknown?.(key, value, keySpan, context)) return;
+  const hint =
+    elsewhere?.(key, value) ?? context.suggester.hint(key, keys) ?? `known keys: ${keys.join(", ")}`;
+  context.report.error("CONFIG_UNKNOWN_KEY", keySpan, `unknown key "${shorten(key)}"`, hint);
 }
 
 /** The first key of a mapping: a place to point at when one is missing. */
@@ -144,10 +153,10 @@ export function dictionary<T>(options: {
         return context.report.error("CONFIG_INVALID_VALUE", node.span, atLeast.message, atLeast.hint);
       }
       const values = new Map<string, { value: T | undefined; keySpan: Span }>();
-      for (const [key, { keySpan, value }] of node.entries) {
+      node.entries.forEach(({ keySpan, value }, key) => {
         reportKey(key, keySpan, keyProblem, "CONFIG_INVALID_NAME", context);
         values.set(key, { value: of.read(value, context), keySpan });
-      }
+      });
       return values;
     },
   };

@@ -12,7 +12,7 @@ export function imageDoubts(pipeline: Pipeline): PlanNote[] {
   const notes: PlanNote[] = [];
   const ruled = (pipeline.workflow.rules ?? []).map((rule) => rule.variables);
   for (const job of pipeline.jobs) {
-    if (![job.image, ...job.services].some((image) => image !== undefined && isDoubtful(image))) continue;
+    if (!(job.image !== undefined && isDoubtful(job.image)) && !job.services.some(isDoubtful)) continue;
     const global = Object.assign({}, pipeline.variables, ...ruled);
     plannedImages({ job, name: job.name, variables: everGiven(job) }, global, NO_FACTS, notes);
   }

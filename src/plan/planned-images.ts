@@ -52,5 +52,5 @@ export function isDoubtful({ name }: Image): boolean {
 
 /** Docker inside Docker: `docker:27-dind`, `registry.example.org/docker:dind-rootless`. */
 function needsPrivileges(image: string): boolean {
-  return /\bdind\b/.test(image.slice(image.lastIndexOf("/") + 1));
+  return image.includes("dind") && /\bdind\b/.test(image.slice(image.lastIndexOf("/") + 1));
 }
