@@ -129,12 +129,13 @@ function checkNeeds(
 
 function checkNeedList(
   job: JobEntry,
-  needs: NeedValue[] = [],
+  needs: NeedValue[] | undefined,
   keySpan: Span | undefined,
   jobs: Map<string, JobEntry>,
   stageIndex: StageIndex,
   context: ReadContext,
 ): void {
+  if (needs === undefined) return;
   if (needs.length > MAX_NEEDS) {
     const message = `${needs.length} needs; ${MAX_NEEDS} are supported`;
     context.report.error(

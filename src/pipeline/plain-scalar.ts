@@ -49,15 +49,18 @@ export function unquote(written: string): string {
   return JSON.parse(written) as string;
 }
 
-/** First characters of what may be more than a text: numbers, and words for true, false and null. */
-const NUMERIC = new Set([..."0123456789+.-"].map((character) => character.charCodeAt(0)));
-const WORDY = new Set([..."tTfFnN~"].map((character) => character.charCodeAt(0)));
+const NUMERIC = 1;
+const WORDY = 2;
+/** By their first character, those that may be more than a text: numbers, and words for true, false and null. */
+const KINDS = new Uint8Array(128);
+for (const character of "0123456789+.-") KINDS[character.charCodeAt(0)] = NUMERIC;
+for (const character of "tTfFnN~") KINDS[character.charCodeAt(0)] = WORDY;
 
 /** The value of a plain scalar by YAML's core schema; the rarer numbers are left to the real parser. */
 export function resolvePlain(written: string): string | number | boolean | null {
-  const first = written.charCodeAt(0);
-  if (NUMERIC.has(first)) return resolveNumber(written);
-  return WORDY.has(first) && written.length <= 5 ? resolveWord(written) : written;
+  const kind = KINDS[written.charCodeAt(0)];
+  if (kind === NUMERIC) return resolveNumber(written);
+  return kind === WORDY && written.length <= 5 ? resolveWord(written) : written;
 }
 
 function resolveNumber(written: string): string | number {

@@ -39,6 +39,17 @@ export function readPlainYaml(source: Source, report: Report): Node | undefined 
 /** What a plain scalar inside brackets may consist of. */
 const FLOW_PART = /[^,[\]{}\n]*/y;
 
+/** Most lines are of these forms, which one native call finds; whatever is not is looked at character by character. */
+const BLANKS = / */y;
+const SIMPLE_KEY = /[A-Za-z_.$/][^\n\t#:]*:(?=[ \n])/y;
+const SIMPLE_LINE = /[A-Za-z0-9_.$/][^\n\t#:]*\n/y;
+
+/** The end of what `pattern`, a sticky one, finds at `at`; 0 where it does not. */
+function endOf(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : 0;
+}
+
 class PlainReader {
   private readonly text: string;
   private lineStart = 0;
@@ -67,8 +78,7 @@ class PlainReader {
   private nextLine(offset: number): void {
     let start = offset;
     for (;;) {
-      let at = start;
-      while (this.text.charCodeAt(at) === SPACE) at++;
+      const at = start < this.text.length ? endOf(BLANKS, this.text, start) : start;
       const code = this.text.charCodeAt(at);
       if (code === TAB) giveUp();
       this.lineStart = start;
@@ -135,10 +145,12 @@ class PlainReader {
 
   /** The colon after the key that begins at `at`; -1 where no key does. */
   private keyColon(at: number): number {
+    const end = endOf(SIMPLE_KEY, this.text, at);
+    if (end > 0) return end - 1;
     const code = this.text.charCodeAt(at);
     if (code === DOUBLE_QUOTE || code === SINGLE_QUOTE) {
-      const end = quotedEnd(this.text, at);
-      return this.text.charCodeAt(end) === COLON && this.isBlank(end + 1) ? end : -1;
+      const closed = quotedEnd(this.text, at);
+      return this.text.charCodeAt(closed) === COLON && this.isBlank(closed + 1) ? closed : -1;
     }
     if (!beginsPlain(this.text, at)) return -1;
     const line = this.text.slice(at, this.lineEnd(at));
@@ -176,6 +188,8 @@ class PlainReader {
   private value(indent: number, depth: number, before: Span, inMap: boolean): Node {
     this.skipSpaces();
     const { at } = this;
+    const simple = this.simpleLine(indent);
+    if (simple !== undefined) return simple;
     const code = this.text.charCodeAt(at);
     if (at >= this.text.length || code === NEWLINE || code === HASH) {
       if (code === HASH && this.text.charCodeAt(at - 1) !== SPACE) giveUp();
@@ -198,6 +212,22 @@ class PlainReader {
 
   private skipSpaces(): void {
     while (this.text.charCodeAt(this.at) === SPACE) this.at++;
+  }
+
+  /** A plain scalar that is the rest of a line, and nothing else is. */
+  private simpleLine(indent: number): ScalarNode | undefined {
+    const start = this.at;
+    const end = endOf(SIMPLE_LINE, this.text, start) - 1;
+    if (end < 0 || this.text.charCodeAt(end - 1) === SPACE) return undefined;
+    const written = this.text.slice(start, end);
+    const node: ScalarNode = {
+      kind: "scalar",
+      span: this.span(start, end),
+      value: resolvePlain(written),
+      written,
+    };
+    this.nextLine(end + 1);
+    return this.indent > indent ? giveUp() : node;
   }
 
   /** A value that ends on its line. A line below that is indented deeper would belong to it. */

@@ -7,8 +7,9 @@ export interface Source {
   text: string;
   /** Of a mapping's keys that stand twice the last one counts. */
   lastKeyCounts?: boolean;
-  /** Offset of the first character of each line; made when first asked for. */
+  /** Offset of the first character of each line, made when first asked for; and the index of the line asked for last. */
   lineStarts?: number[];
+  lastLine?: number;
 }
 
 /** UTF-16 offsets into `source.text`, `end` excluded. */
@@ -22,14 +23,24 @@ export interface Span {
 export function positionOf(source: Source, offset: number): { line: number; column: number } {
   source.lineStarts ??= findLineStarts(source.text);
   const starts = source.lineStarts;
-  let low = 0;
-  let high = starts.length - 1;
+  let [low, high] = lineBounds(starts, source.lastLine ?? 0, offset);
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (starts[middle]! <= offset) low = middle;
     else high = middle - 1;
   }
+  source.lastLine = low;
   return { line: low + 1, column: offset - starts[low]! + 1 };
+}
+
+const NEAR = 16;
+
+/** Between which lines an offset is: places are mostly asked for in their order, each a few lines below the last. */
+function lineBounds(starts: number[], last: number, offset: number): [low: number, high: number] {
+  const end = starts.length - 1;
+  if (starts[last]! > offset) return [0, last];
+  const near = Math.min(last + NEAR, end);
+  return starts[near]! > offset ? [last, near] : [near, end];
 }
 
 /** Where a span begins. */

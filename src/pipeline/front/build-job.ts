@@ -42,6 +42,7 @@ export function buildJob(name: string, job: JobValue, keySpan: Span, context: Jo
   const taken = own.trigger === undefined ? inherited : defaultsOfTriggers(inherited);
   const image = own.image ?? taken.image;
   const artifacts = own.artifacts ?? taken.artifacts;
+  const tags = own.tags ?? taken.tags;
   return {
     name,
     stage: own.stage?.value ?? context.stage,
@@ -58,9 +59,9 @@ export function buildJob(name: string, job: JobValue, keySpan: Span, context: Jo
     startInMs: own.start_in,
     allowFailure: buildAllowFailure(own.allow_failure),
     artifacts: artifacts === undefined ? undefined : buildArtifacts(artifacts),
-    services: (own.services ?? taken.services ?? []).map(buildService),
-    caches: buildCaches(own.cache ?? taken.cache ?? []),
-    secrets: [...new Set(own.secrets ?? [])],
+    services: (own.services ?? taken.services)?.map(buildService) ?? [],
+    caches: buildCaches(own.cache ?? taken.cache),
+    secrets: own.secrets === undefined ? [] : [...new Set(own.secrets)],
     environment: own.environment === undefined ? undefined : buildEnvironment(own.environment),
     coverage: own.coverage,
     resourceGroup: own.resource_group,
@@ -70,7 +71,7 @@ export function buildJob(name: string, job: JobValue, keySpan: Span, context: Jo
     inheritVariables: own.inherit?.values.variables ?? true,
     timeoutMs: own.timeout ?? taken.timeout ?? DEFAULT_TIMEOUT_MS,
     retry: buildRetry(own.retry ?? taken.retry),
-    tags: [...new Set(own.tags ?? taken.tags ?? [])],
+    tags: tags === undefined ? [] : [...new Set(tags)],
     interruptible: own.interruptible ?? taken.interruptible ?? false,
     at: placeOf(keySpan),
   };

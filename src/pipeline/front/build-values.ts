@@ -38,13 +38,14 @@ import { placeOf } from "../source.ts";
 
 export function buildImage({ values }: Pick<ImageValue, "values">): Image {
   const { user = values.docker?.values.user, platform = values.docker?.values.platform } = values;
-  return {
+  const image: Image = {
     name: values.name ?? "",
     entrypoint: values.entrypoint,
     pullPolicy: values.pull_policy ?? "if-not-present",
-    ...(user === undefined ? {} : { user }),
-    ...(platform === undefined ? {} : { platform }),
   };
+  if (user !== undefined) image.user = user;
+  if (platform !== undefined) image.platform = platform;
+  return image;
 }
 
 export function buildService({ values }: ServiceValue): Service {
@@ -110,7 +111,8 @@ function buildReports({ values, others }: NonNullable<ArtifactsValue["values"]["
 }
 
 /** Without those that keep nothing. */
-export function buildCaches(caches: CacheValue[]): Cache[] {
+export function buildCaches(caches: CacheValue[] | undefined): Cache[] {
+  if (caches === undefined) return [];
   return caches.map(buildCache).filter(({ paths, untracked }) => paths.length > 0 || untracked);
 }
 
@@ -144,7 +146,8 @@ export function buildRetry(retry: RetryValue | undefined): RetryPolicy {
 }
 
 export function buildVariables(variables: VariablesValue | undefined): Variables {
-  return Object.fromEntries([...(variables ?? [])].map(([name, { value }]) => [name, buildVariable(value)]));
+  if (variables === undefined) return {};
+  return Object.fromEntries(Array.from(variables, ([name, { value }]) => [name, buildVariable(value)]));
 }
 
 /** Nothing where no variable has options. */
