@@ -96,17 +96,17 @@ export async function readLog(execution: Execution): Promise<string> {
 }
 
 /** Reads the log until `text` is in it; the rest is read and dropped meanwhile. */
-export async function readUntil(execution: Execution, text: string): Promise<void> {
-  const found = Promise.withResolvers<void>();
+export async function readUntil(execution: Execution, text: string): Promise<string> {
+  const found = Promise.withResolvers<string>();
   void (async () => {
     let log = "";
     for await (const bytes of execution.logs) {
       log += Buffer.from(bytes).toString();
-      if (log.includes(text)) found.resolve();
+      if (log.includes(text)) found.resolve(log);
     }
     found.reject(new Error(`the log ended without ${JSON.stringify(text)}: ${log}`));
   })().catch(found.reject);
-  await found.promise;
+  return await found.promise;
 }
 
 /**

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { instanceOf } from "../../src/config/instance.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { labelledObjects } from "../support/docker.ts";
+import { eventually } from "../support/eventually.ts";
 import { countedPart, countingPlan, Fleet } from "../support/fleet.ts";
+import { testImage } from "../support/images.ts";
 import { docker, Sandbox } from "../support/sandbox.ts";
 import { expectWhole } from "./acts.ts";
 
@@ -45,6 +49,33 @@ describe("a worker with Docker", () => {
     expect(await first.exited).toBe(0);
     const second = fleet.worker("docker", { executor: "docker" });
     expectWhole(await fleet.ended(id), countedPart(await fleet.log(id)), LINES);
+    second.kill("SIGTERM");
+    expect(await second.exited).toBe(0);
+  }, 60_000);
+
+  test("that is killed beside a job with services leaves nothing after another one's next sweep", async () => {
+    const service = {
+      ...{ name: await testImage("database"), entrypoint: undefined, pullPolicy: "never", aliases: ["db"] },
+      ...{ command: undefined, variables: {}, healthcheck: undefined },
+    };
+    const plan = countingPlan(4_000, 0.05, { image: IMAGE, services: [service] });
+    const first = fleet.worker("first", { executor: "docker" });
+    const { id } = await fleet.run(plan, { executor: "docker" });
+    await fleet.hasPrinted(id, 5);
+    const [attempt] = (await fleet.detail(id)).attempts;
+    const name = attempt!.containerName!;
+    const instance = instanceOf(fleet.stateDir, { kind: "postgres", url: fleet.database.url });
+    const left = async () => (await labelledObjects(instance)).filter((object) => object.startsWith(name));
+    first.kill("SIGKILL");
+    await first.exited;
+    expect(await left()).toEqual(expect.arrayContaining([name, `${name}-s0`, `${name}-n`, `${name}-upper`]));
+    await fleet.store.expireLeasesOf(attempt!.worker);
+    for (const lease of await fleet.store.findExpiredLeases("queue"))
+      await fleet.store.execute(lease.runId, { type: "reap", lease });
+    const [job] = (await fleet.ended(id)).jobs;
+    expect([job!.state, job!.failureReason]).toEqual(["failed", "worker_lost"]);
+    const second = fleet.worker("second", { executor: "docker" });
+    await eventually(async () => (await left()).length === 0, { withinMs: 20_000, everyMs: 100 });
     second.kill("SIGTERM");
     expect(await second.exited).toBe(0);
   }, 60_000);

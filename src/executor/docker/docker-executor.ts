@@ -114,10 +114,12 @@ export class DockerExecutor implements Executor {
     const problem = specProblem(spec);
     if (problem !== undefined) return settledExecution(failedResult("config_error", null, problem));
     using limit = new TimeLimit(spec.timeoutMs);
+    const over = new AbortController();
     const { engine } = await this.#open();
     try {
-      return await this.#createAndLaunch(spec, { stop: signal, limit });
+      return await this.#createAndLaunch(spec, { stop: signal, limit, over });
     } catch (error) {
+      over.abort();
       // Whoever takes over after a detach finds what there is and goes on with it.
       if (signal.aborted && stopReason(signal) === "detach") return settledExecution(CANCELED);
       if (error instanceof ForeignContainerError) await removeWorkspace(engine, spec.name);
@@ -205,7 +207,7 @@ export class DockerExecutor implements Executor {
   ): Promise<Execution | "exists" | "stale"> {
     const { engine } = parts;
     const launch = planLaunch(spec);
-    if (spec.job.services.length > 0) await this.#startServices(parts, place, spec, signal);
+    if (spec.job.services.length > 0) await this.#startServices(parts, place, spec, control, signal);
     spec.onPhase("start");
     const created = await createContainer(parts, spec, launch, place, this.#options.limits ?? {});
     if (typeof created !== "object") return created;
@@ -217,17 +219,33 @@ export class DockerExecutor implements Executor {
     signal.throwIfAborted();
     const container = {
       ...this.#jobContainer(created.id, spec, place.facts.env),
-      onOver: (end: SandboxEnd) => place.sandbox?.leave(end),
+      onOver: (end: SandboxEnd) => {
+        control.over.abort();
+        place.sandbox?.leave(end);
+      },
     };
     return await DockerExecution.launch(engine, container, spec, control.limit, control.stop);
   }
 
-  async #startServices(parts: EngineParts, place: Place, spec: AttemptSpec, signal: AbortSignal) {
+  async #startServices(
+    parts: EngineParts,
+    place: Place,
+    spec: AttemptSpec,
+    { over }: Control,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { limits = {}, serviceLimitMs = SERVICE_LIMIT_MS } = this.#options;
     spec.onPhase("services");
     const { startServices } = await import("./services/start-services.ts");
     const { facts, network } = place;
-    const there = { ...parts, network, limits, jobImage: facts.id, limitMs: serviceLimitMs };
+    const there = {
+      ...parts,
+      network,
+      limits,
+      jobImage: facts.id,
+      limitMs: serviceLimitMs,
+      over: over.signal,
+    };
     await startServices(there, spec, signal);
   }
 
@@ -293,4 +311,6 @@ function specProblem(spec: AttemptSpec): string | undefined {
 interface Control {
   stop: AbortSignal;
   limit: TimeLimit;
+  /** Aborted once nothing more may be said of it. */
+  over: AbortController;
 }

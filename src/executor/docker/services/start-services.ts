@@ -11,6 +11,7 @@ import { putArchive } from "../fill-container.ts";
 import type { ImageFacts, JobImages } from "../images.ts";
 import { attemptLabels } from "../labels.ts";
 import { awaitReady } from "./await-ready.ts";
+import { followLog, SHOWS_SERVICES } from "./follow-log.ts";
 import { Lookout } from "./lookout.ts";
 import { serviceObjects } from "./names.ts";
 import { serviceEnvironment } from "./service-environment.ts";
@@ -31,6 +32,8 @@ export interface ServicePlace {
   jobImage: string;
   /** For each service to become ready. */
   limitMs: number;
+  /** Aborted once nothing more may be said of the attempt. */
+  over: AbortSignal;
 }
 
 /**
@@ -53,6 +56,8 @@ export async function startServices(
       const title = titleOf(service);
       const plan = { service, title, name: containers[index]!, aliases: names[index]! };
       const started = await start(place, spec, plan, both);
+      if (spec.environment[SHOWS_SERVICES] === "true")
+        void followLog(place.engine, started, spec.onProgress, AbortSignal.any([signal, place.over]));
       const lookout = new Lookout(spec, lookouts[index]!, place.jobImage);
       return await awaitReady(place.engine, started, lookout, place.limitMs, both);
     } catch (error) {
