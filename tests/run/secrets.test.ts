@@ -220,7 +220,7 @@ test("a secret that cannot be opened fails the job for good, says which and what
       });
     },
   };
-  const retry = { max: 2, when: [], exitCodes: [] };
+  const retry = { max: 2 as const, when: [], exitCodes: [] };
   const { detail, log } = await run(async () => 0, { secrets, change: { secrets: ["TOKEN"], retry } });
   const [job] = detail.jobs;
   expect([job!.state, job!.failureReason, job!.attempt, asked]).toEqual(["failed", "config_error", 1, 1]);
