@@ -147,7 +147,9 @@ export function buildRetry(retry: RetryValue | undefined): RetryPolicy {
 
 export function buildVariables(variables: VariablesValue | undefined): Variables {
   if (variables === undefined) return {};
-  return Object.fromEntries(Array.from(variables, ([name, { value }]) => [name, buildVariable(value)]));
+  const entries: [string, Variable][] = [];
+  variables.forEach(({ value }, name) => void entries.push([name, buildVariable(value)]));
+  return Object.fromEntries(entries);
 }
 
 /** Nothing where no variable has options. */
