@@ -5,6 +5,7 @@ import type { LeftOut, PlannedJob } from "../plan/plan.ts";
 import { type AttemptRecord, type EpochMs, type JobRecord, TERMINAL_JOB_STATES } from "../run/records.ts";
 import type { WorkerRecord } from "../run/registry.ts";
 import { isRetryWanted } from "../run/retry-policy.ts";
+import { normalState } from "../run/status.ts";
 import type { ResourceHolder, RunDetail } from "../run/store.ts";
 import { whyFailed } from "./explain-failure.ts";
 import { explainLeftOut, noSuchJob } from "./explain-plan.ts";
@@ -101,7 +102,8 @@ function whyCreated(detail: RunDetail, planned: PlannedJob): string {
   if (cancelRequestedAt !== null) return "the run is being canceled";
   const awaited = awaitedJobs(detail);
   if (awaited.length > 0) return `the run waits for somebody to start ${fewOf(quoted(awaited))}`;
-  const open = jobsBefore(detail, planned).filter(({ state }) => !TERMINAL_JOB_STATES.has(state));
+  const isOpen = (job: JobRecord) => !TERMINAL_JOB_STATES.has(job.state) && normalState(job) !== "ignored";
+  const open = jobsBefore(detail, planned).filter(isOpen);
   return `it waits for ${fewOf(quoted(open.map(({ name }) => name)))}`;
 }
 

@@ -1,5 +1,6 @@
 import { CicdError } from "../errors/cicd-error.ts";
 import { Suggester } from "../pipeline/suggest.ts";
+import type { Trigger } from "../run/records.ts";
 import type { RunDetail, RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
 
@@ -33,14 +34,20 @@ export function toRunFilter(repoKey: string, selection: Omit<RunSelection, "repo
   };
 }
 
+/** What people start, and what they mean where they name no pipeline: not the runs that jobs of these have started. */
+const OF_THEIR_OWN: Trigger[] = ["cli", "api", "push", "tag", "pull_request", "schedule"];
+
 /**
- * The newest run that matches. Throws NOT_FOUND, which says what there is instead. `--run` without a pipeline is
- * accepted while only one pipeline has a run of that number.
+ * The newest run that matches; without a pipeline none that another run has started, unless nothing else is left. Throws
+ * NOT_FOUND, which says what there is instead. `--run` without a pipeline is accepted while only one has a run of that number.
  */
 export async function findRun(app: App, filter: RunFilter): Promise<RunDetail> {
   const store = await app.store();
   const isUnambiguous = filter.pipeline !== undefined || filter.number === undefined;
-  const details = await store.findRunDetails({ ...filter, limit: isUnambiguous ? 1 : 2 });
+  const find = (more: RunFilter) =>
+    store.findRunDetails({ ...filter, ...more, limit: isUnambiguous ? 1 : 2 });
+  let details = filter.pipeline === undefined ? await find({ triggers: OF_THEIR_OWN }) : await find({});
+  if (details.length === 0 && filter.pipeline === undefined) details = await find({});
   const [first, second] = details;
   if (first === undefined) throw await explainNoRun(store, filter);
   if (second !== undefined) {

@@ -112,6 +112,14 @@ const CASES: Case[] = [
     others: { compile: { job: { state: "pending" } }, lint: {} },
   },
   {
+    title: "created, behind a job and one that nobody has to start",
+    job: { state: "created" },
+    others: {
+      compile: { job: { state: "running" } },
+      extra: { planned: { when: "manual", allowFailure: true }, job: { state: "manual", allowed: true } },
+    },
+  },
+  {
     title: "created, behind a manual job",
     job: { state: "created" },
     others: { approve: { planned: { when: "manual" }, job: { state: "manual" } } },

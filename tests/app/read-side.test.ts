@@ -10,7 +10,7 @@ import { reopenRun } from "../../src/app/retry-run.ts";
 import { toRunJson } from "../../src/app/shapes.ts";
 import type { CicdError } from "../../src/errors/cicd-error.ts";
 import { eventually } from "../support/eventually.ts";
-import { plannedJob, planOf } from "../support/plans.ts";
+import { newRun, plannedJob, planOf } from "../support/plans.ts";
 import { AppFixture, OWNER } from "./fixture.ts";
 
 const NEVER = new AbortController().signal;
@@ -163,6 +163,19 @@ describe("finding a run", () => {
     expect((await findRun(fixture.app, HERE)).run.pipeline).toBe("b");
     const { runs } = await listRuns(fixture.app, { ...HERE, limit: 1 });
     expect(runs.map(({ pipeline }) => pipeline)).toEqual(["b"]);
+  });
+
+  test("is one that was started by itself, unless the pipeline of another is named", async () => {
+    const { run, jobs } = await fixture.record(WEB);
+    const parent = { runId: run.id, jobId: jobs[0]!.id };
+    const child = newRun("child", planOf([compile], "web/compile"));
+    fixture.now += 1000;
+    await fixture.store.createRun({ ...child, mode: "local", trigger: "pipeline", parent });
+    const pipelineOf = async (more: object) =>
+      (await findRun(fixture.app, { ...HERE, ...more })).run.pipeline;
+    expect(await pipelineOf({})).toBe("web");
+    expect(await pipelineOf({ number: 1 })).toBe("web");
+    expect(await pipelineOf({ pipeline: "web/compile" })).toBe("web/compile");
   });
 
   test("by number alone is refused while several pipelines have it", async () => {
