@@ -16,6 +16,15 @@ export function expandReferences(text: string, lookup: (name: string) => string 
   });
 }
 
+/** Puts values in place of references to them, so that they are what expanding the text gives; all else is left as it is written. */
+export function insertValues(text: string, values: Record<string, string>): string {
+  return text.replace(REFERENCE, (written, plain?: string, braced?: string) => {
+    const name = plain ?? braced;
+    if (name === undefined || !Object.hasOwn(values, name)) return written;
+    return values[name]!.replaceAll("$", "$$$$");
+  });
+}
+
 /**
  * Expands references in `values` to each other and to `fixed`, whose own values are taken as they are, as are those of `values`
  * that are not to be expanded. A reference that

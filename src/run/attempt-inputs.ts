@@ -38,7 +38,7 @@ export async function attemptSpec(
     projectDir: context.executor.projectDir(name),
     trigger: run.trigger,
     executor: context.executor.kind,
-    dotenv: dotenvOf(planned, newest),
+    dotenv: unexpanded(dotenvOf(planned, newest)),
     secrets,
     filePath: (file) => context.executor.filePath(name, file),
     sha256: (text) => createHash("sha256").update(text).digest("hex"),
@@ -65,14 +65,27 @@ export async function attemptSpec(
   };
 }
 
+/** The variables that dotenv reports of earlier jobs give to the attempt's job. */
+export async function readDotenvOf(
+  context: AttemptContext,
+  { run, planned, storing }: Attempt,
+): Promise<Record<string, string>> {
+  if (planned.artifactsFrom.length === 0) return {};
+  const read = () => context.store.readNewestAttempts(run.id, planned.artifactsFrom);
+  const newest = await context.persist("read a run", read, storing.giveUp);
+  return dotenvOf(planned, newest);
+}
+
 /** Of several that say the same name the later one in the order of the plan counts. */
-function dotenvOf({ artifactsFrom }: PlannedJob, newest: ReadonlyMap<string, AttemptRecord>): Variables {
-  const variables: Variables = {};
-  for (const from of artifactsFrom) {
-    for (const [name, value] of Object.entries(newest.get(from)?.results?.dotenv ?? {}))
-      variables[name] = { value, expand: false };
-  }
-  return variables;
+function dotenvOf(
+  { artifactsFrom }: PlannedJob,
+  newest: ReadonlyMap<string, AttemptRecord>,
+): Record<string, string> {
+  return Object.assign({}, ...artifactsFrom.map((from) => newest.get(from)?.results?.dotenv ?? {}));
+}
+
+function unexpanded(values: Record<string, string>): Variables {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, expand: false }]));
 }
 
 /** From its start to the last renewal of its lease: both by the database's clock. */

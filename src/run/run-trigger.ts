@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import { formatDuration } from "../pipeline/duration.ts";
+import { insertValues } from "../plan/expand.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { Attempt, AttemptContext, AttemptSignals } from "./attempt.ts";
+import { readDotenvOf } from "./attempt-inputs.ts";
 import { NO_ARTIFACTS } from "./attempt-results.ts";
 import { type Outcome, type RunEvent, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
 import { isGivenUp } from "./storing.ts";
@@ -36,6 +39,7 @@ export async function runTrigger(
 async function createChild(context: AttemptContext, attempt: Attempt): Promise<RunRecord> {
   const { run, lease, planned, storing } = attempt;
   const { source, mode, executor } = run;
+  const plan = withDotenv(planned.trigger!.plan, await readDotenvOf(context, attempt));
   const delivery = `child:${lease.jobId}:${lease.attempt}`;
   const create = async () => {
     const { owner } = (await context.store.readRunRecord(run.id)) ?? run;
@@ -43,13 +47,23 @@ async function createChild(context: AttemptContext, attempt: Attempt): Promise<R
       id: createHash("sha256").update(delivery).digest("hex").slice(0, 25),
       pipeline: `${run.pipeline}/${planned.name}`,
       ...{ source, trigger: "pipeline", mode, executor, owner, delivery },
-      plan: planned.trigger!.plan,
+      plan,
       overrides: [],
       after: null,
       parent: { runId: run.id, jobId: lease.jobId },
     });
   };
   return context.persist("start a pipeline", create, storing.giveUp);
+}
+
+/** What is handed on may refer to what earlier jobs have found out; rules, which were decided before, do not see it. */
+function withDotenv(plan: Plan, dotenv: Record<string, string>): Plan {
+  if (Object.keys(dotenv).length === 0) return plan;
+  const filled = Object.entries(plan.variables.run).map(([name, variable]) => {
+    if (typeof variable === "string") return [name, insertValues(variable, dotenv)];
+    return [name, variable.expand ? { ...variable, value: insertValues(variable.value, dotenv) } : variable];
+  });
+  return { ...plan, variables: { ...plan.variables, run: Object.fromEntries(filled) } };
 }
 
 /** Waits for the end of a run and tells the job's log of it. */

@@ -24,6 +24,35 @@ test("a pipeline that a job waits for gets the one slot there is, two levels dee
   expect(await orchestra.log(run, "start")).toMatch(/web\/start #1: one success/);
 });
 
+test("what is handed on may refer to the dotenv reports of earlier jobs, as they are written", async () => {
+  const dotenv = "TAG=1.2-$HOME\n";
+  const env = plannedJob("env", {
+    artifacts: {
+      ...{ paths: [], exclude: [], when: "on_success", name: undefined, expireInMs: undefined },
+      reports: { junit: [], dotenv: ["*.env"], others: [] },
+    },
+  });
+  const child = planOf([plannedJob("use")], "child");
+  const run = { IMAGE: "app:$TAG-${OTHER}", RAW: { value: "$TAG", expand: false }, OTHER: "$$TAG" };
+  const trigger = { plan: { ...child, variables: { ...child.variables, run } }, depend: true };
+  await using orchestra = await Orchestra.open({
+    programs: {
+      env: async ({ write }) => {
+        write("a.env", dotenv);
+        return 0;
+      },
+      use: async ({ print, environment: { IMAGE, RAW, OTHER, TAG } }) => {
+        print(`${IMAGE} ${RAW} ${OTHER} ${TAG}\n`);
+        return 0;
+      },
+    },
+  });
+  const start = plannedJob("start", { stage: "test", stageIndex: 1, artifactsFrom: ["env"], trigger });
+  await orchestra.run(planOf([env, start]));
+  const made = await orchestra.store.readRun((await childOf(orchestra)).id);
+  expect(await orchestra.log(made!, "use")).toEndWith("app:1.2-$HOME-$TAG $TAG $TAG undefined\n");
+});
+
 test("a job fails with the pipeline that it waits for, and may be allowed to", async () => {
   await using orchestra = await Orchestra.open({ programs: { bad: async () => 3 } });
   const bad = starting([plannedJob("bad")], true, { allowFailure: true });
