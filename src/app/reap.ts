@@ -1,4 +1,6 @@
+import { childRunId } from "../run/child-run.ts";
 import { pause } from "../run/persist.ts";
+import { type Lease, TERMINAL_JOB_STATES, TERMINAL_RUN_STATUSES } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
 import type { QueueObserver } from "./queue-event.ts";
 
@@ -22,8 +24,7 @@ export async function reapQueue(store: Store, observe: QueueObserver, signal: Ab
       const now = performance.now();
       if (now - askedAt > SLOW_MS) calmFrom = now + CALM_MS;
       for (const lease of now < calmFrom ? [] : expired) {
-        const result = await store.execute(lease.runId, { type: "reap", lease });
-        if (result?.kind === "done") observe({ type: "job.reaped", lease });
+        if (await reap(store, lease)) observe({ type: "job.reaped", lease });
       }
     } catch (error) {
       calmFrom = performance.now() + CALM_MS;
@@ -31,4 +32,21 @@ export async function reapQueue(store: Store, observe: QueueObserver, signal: Ab
     }
     await pause(REAP_MS, signal);
   }
+}
+
+/**
+ * False: somebody else did, or the lease was renewed. A pipeline that the attempt had started and that its job, which is not tried again,
+ * was to wait for is canceled with it.
+ */
+export async function reap(store: Store, lease: Lease): Promise<boolean> {
+  const result = await store.execute(lease.runId, { type: "reap", lease });
+  if (result?.kind !== "done") return false;
+  const child = await store.readRunRecord(childRunId(lease));
+  if (child === undefined || TERMINAL_RUN_STATUSES.has(child.status)) return true;
+  const { run, jobs } = (await store.readRun(lease.runId))!;
+  const job = jobs.find(({ id }) => id === lease.jobId);
+  if (job === undefined || !TERMINAL_JOB_STATES.has(job.state)) return true;
+  if (run.plan.jobs[job.index]?.trigger?.depend === true)
+    await store.execute(child.id, { type: "request_cancel", actor: run.pipeline });
+  return true;
 }

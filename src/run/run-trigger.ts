@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { formatDuration } from "../pipeline/duration.ts";
 import { insertValues } from "../plan/expand.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Attempt, AttemptContext, AttemptSignals } from "./attempt.ts";
 import { readDotenvOf } from "./attempt-inputs.ts";
 import { NO_ARTIFACTS } from "./attempt-results.ts";
+import { childDelivery, childRunId } from "./child-run.ts";
 import { type Outcome, type RunEvent, type RunRecord, TERMINAL_RUN_STATUSES } from "./records.ts";
 import { isGivenUp } from "./storing.ts";
 import { Wakeable } from "./wakeable.ts";
@@ -40,13 +40,14 @@ async function createChild(context: AttemptContext, attempt: Attempt): Promise<R
   const { run, lease, planned, storing } = attempt;
   const { source, mode, executor } = run;
   const plan = withDotenv(planned.trigger!.plan, await readDotenvOf(context, attempt));
-  const delivery = `child:${lease.jobId}:${lease.attempt}`;
+  const earlier = lease.attempt > 1 ? await childOfLost(context, attempt) : undefined;
+  if (earlier !== undefined) return earlier;
   const create = async () => {
     const { owner } = (await context.store.readRunRecord(run.id)) ?? run;
     return context.store.createRun({
-      id: createHash("sha256").update(delivery).digest("hex").slice(0, 25),
+      id: childRunId(lease),
       pipeline: `${run.pipeline}/${planned.name}`,
-      ...{ source, trigger: "pipeline", mode, executor, owner, delivery },
+      ...{ source, trigger: "pipeline", mode, executor, owner, delivery: childDelivery(lease) },
       plan,
       overrides: [],
       after: null,
@@ -54,6 +55,21 @@ async function createChild(context: AttemptContext, attempt: Attempt): Promise<R
     });
   };
   return context.persist("start a pipeline", create, storing.giveUp);
+}
+
+/** An attempt whose worker was lost had started a run, which went on without it: it is not started again. */
+async function childOfLost(
+  { store, persist }: AttemptContext,
+  { run, lease, storing }: Attempt,
+): Promise<RunRecord | undefined> {
+  const number = lease.attempt - 1;
+  const read = async () => {
+    const attempts = (await store.readRun(run.id))?.attempts ?? [];
+    const last = attempts.find((each) => each.jobId === lease.jobId && each.number === number);
+    if (last?.failureReason !== "worker_lost") return undefined;
+    return store.readRunRecord(childRunId({ jobId: lease.jobId, attempt: number }));
+  };
+  return persist("read a run", read, storing.giveUp);
 }
 
 /** What is handed on may refer to what earlier jobs have found out; rules, which were decided before, do not see it. */

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { reap } from "../../src/app/reap.ts";
 import type { PlannedJob } from "../../src/plan/plan.ts";
 import { gate, Orchestra, states, until } from "../support/orchestra.ts";
 import { newRun, plannedJob, planOf } from "../support/plans.ts";
@@ -149,4 +150,47 @@ test("two workers of a queue share the work, and one that takes a trigger job ov
   expect(orchestra.engine.started).toEqual(["slow"]);
   stop.abort("cancel");
   await Promise.all(all);
+});
+
+/** A worker starts the pipeline of a job and is lost. */
+async function loseParent(orchestra: Orchestra, change: Partial<PlannedJob>): Promise<void> {
+  const { store } = orchestra;
+  const job = plannedJob("slow", { tags: ["gpu"] });
+  await store.createRun(newRun("parent", planOf([starting([job], true, change)])));
+  await using lost = orchestra.worker({ name: "lost" });
+  const leave = new AbortController();
+  const working = lost.run(leave.signal);
+  await until(async () => (await childOf(orchestra)) !== undefined);
+  leave.abort("detach");
+  await working;
+  await store.expireLeasesOf("lost");
+  const [lease] = await store.findExpiredLeases("queue");
+  expect(await reap(store, lease!)).toBe(true);
+  expect(await reap(store, lease!)).toBe(false);
+  const other = orchestra.worker({
+    name: "other",
+    scope: { kind: "queue", executors: ["fake"], labels: ["gpu"] },
+  });
+  const stop = new AbortController();
+  const all = other.run(stop.signal);
+  await until(async () => (await store.readRunRecord("parent"))!.finishedAt !== null);
+  await until(async () => (await childOf(orchestra)).finishedAt !== null);
+  stop.abort("cancel");
+  await all;
+}
+
+test("a pipeline whose starter was lost is canceled, or followed by the next attempt", async () => {
+  for (const max of [0, 1] as const) {
+    await using orchestra = await Orchestra.open();
+    await loseParent(orchestra, { retry: { max, when: [], exitCodes: [] } });
+    const { run, jobs } = (await orchestra.store.readRun("parent"))!;
+    expect(await orchestra.store.findRuns({ pipeline: "web/start" })).toHaveLength(1);
+    const child = await childOf(orchestra);
+    if (max === 1) expect([run.status, child.status]).toEqual(["success", "success"]);
+    else {
+      expect([run.status, child.status]).toEqual(["failed", "canceled"]);
+      expect(jobs[0]).toMatchObject({ failureReason: "worker_lost", attempt: 1 });
+    }
+    expect(orchestra.engine.started).toEqual(max === 1 ? ["slow"] : []);
+  }
 });
