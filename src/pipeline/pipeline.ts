@@ -181,7 +181,8 @@ export interface TriggerJob {
   forward: { yamlVariables: boolean; pipelineVariables: boolean };
 }
 
-export type PullPolicy = "always" | "if-not-present" | "never";
+/** `always-else-present`: where it cannot be pulled, the one that is there. */
+export type PullPolicy = "always" | "always-else-present" | "if-not-present" | "never";
 
 /** `matrix` undefined: all instances of a multiplied job, else those whose values are among its rows. */
 export interface Need {

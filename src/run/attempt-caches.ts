@@ -1,12 +1,13 @@
+import { createHash } from "node:crypto";
 import { messageOf } from "../errors/cicd-error.ts";
 import type { Cache } from "../pipeline/pipeline.ts";
 import { expandReferences } from "../plan/expand.ts";
 import type { PlannedJob } from "../plan/plan.ts";
 import type { Attempt, AttemptContext } from "./attempt.ts";
-import type { Execution, ExecutionResult } from "./executor.ts";
+import type { Execution, ExecutionResult, FileSelection } from "./executor.ts";
 import type { FailureReason, RunRecord } from "./records.ts";
 import { selectionOf } from "./untracked-files.ts";
-import type { CacheScope, LayerPath } from "./workspace.ts";
+import type { CacheScope, CacheStore, LayerPath, StoredCache } from "./workspace.ts";
 
 const DEFAULT_KEY = "default";
 /** Looked under last, as in GitLab. */
@@ -64,7 +65,7 @@ async function keyOf(
 /** The layers of those that are there, lowest first; the log says which. Throws the signal's reason. */
 export async function restoreCaches(
   { layers }: AttemptContext,
-  { run, log }: Attempt,
+  { run, log, restored: given }: Attempt,
   caches: Cache[],
   signal: AbortSignal,
 ): Promise<LayerPath[]> {
@@ -81,6 +82,7 @@ export async function restoreCaches(
       const instead = found.key === key ? "" : `${named(key)}: nothing is stored; `;
       await log.note(`${instead}${named(found.key)} restored (${sizeText(found.sizeBytes)})`);
       restored.push(found.path);
+      if (found.key === key) given.set(key, found);
     }
   }
   return restored;
@@ -112,29 +114,28 @@ function isSaved({ policy, when }: Cache, { status, failureReason }: ExecutionRe
   return when === "always" || (when === "on_success") === (status === "success");
 }
 
-/** Returns what is to be said of it. */
+/** Returns what is to be said of it. What was restored and is as it was is not read again. */
 async function saveCache(
   context: AttemptContext,
   cache: Cache,
-  { run }: Attempt,
+  { run, restored }: Attempt,
   execution: Execution,
   signal: AbortSignal,
 ): Promise<string[]> {
   const key = textOf(cache);
-  const store = context.layers.caches;
+  const { caches } = context.layers;
   try {
     const { paths, untracked } = cache;
-    const selection = await selectionOf(context.layers, run.source.tree, { paths, exclude: [], untracked });
-    await using sink = await store.openSink();
-    const { unmatched } = await execution.collect(selection, sink, signal);
-    const { layer, artifacts, leftOut } = await sink.commit();
-    const lines = [
-      ...unmatched.map((pattern) => `warning: ${named(key)}: nothing matches ${JSON.stringify(pattern)}`),
-      ...leftOut.entries.map(({ path, why }) => `warning: ${named(key)}: ${JSON.stringify(path)}: ${why}`),
-    ];
-    if (layer === null) return [...lines, `${named(key)} is not saved: it would be empty`];
-    const sizeBytes = artifacts.reduce((sum, file) => sum + file.sizeBytes, 0);
-    const was = await store.keep(scopeOf(run), key, { layer, sizeBytes });
+    const wanted = await selectionOf(context.layers, run.source.tree, { paths, exclude: [], untracked });
+    const selection = selectionName(cache);
+    const found = restored.get(key);
+    const isKnown = found?.selection === selection && (await isUntouched(execution, found.path, wanted));
+    const { lines, stored } = isKnown
+      ? { lines: [], stored: found }
+      : await collect(caches, key, execution, wanted, signal);
+    if (stored === null) return [...lines, `${named(key)} is not saved: it would be empty`];
+    const { layer, sizeBytes } = stored;
+    const was = await caches.keep(scopeOf(run), key, { layer, sizeBytes, selection });
     return [
       ...lines,
       was === "kept" ? `${named(key)} saved (${sizeText(sizeBytes)})` : `${named(key)} is unchanged`,
@@ -143,6 +144,39 @@ async function saveCache(
     signal.throwIfAborted();
     return [`warning: ${named(key)} is not saved: ${messageOf(error)}`];
   }
+}
+
+/** Where that cannot be told, everything is read. */
+async function isUntouched(execution: Execution, layer: LayerPath, wanted: FileSelection): Promise<boolean> {
+  const answer = execution.isUntouched?.(layer, wanted).catch(() => false);
+  return (await answer) ?? false;
+}
+
+/** Puts what is there now into a layer; null: there is nothing. */
+async function collect(
+  caches: CacheStore,
+  key: string,
+  execution: Execution,
+  wanted: FileSelection,
+  signal: AbortSignal,
+): Promise<{ lines: string[]; stored: Omit<StoredCache, "selection"> | null }> {
+  await using sink = await caches.openSink();
+  const { unmatched } = await execution.collect(wanted, sink, signal);
+  const { layer, artifacts, leftOut } = await sink.commit();
+  const lines = [
+    ...unmatched.map((pattern) => `warning: ${named(key)}: nothing matches ${JSON.stringify(pattern)}`),
+    ...leftOut.entries.map(({ path, why }) => `warning: ${named(key)}: ${JSON.stringify(path)}: ${why}`),
+  ];
+  const sizeBytes = artifacts.reduce((sum, file) => sum + file.sizeBytes, 0);
+  return { lines, stored: layer === null ? null : { layer, sizeBytes } };
+}
+
+/** A hash: a job may put anything into its paths. */
+function selectionName({ paths, untracked }: Cache): string {
+  return createHash("sha256")
+    .update(JSON.stringify([paths, untracked]))
+    .digest("hex")
+    .slice(0, 24);
 }
 
 /** What a fork's pull request runs need not be trusted: nothing of it reaches other runs, and it is given nothing of theirs. */

@@ -9,7 +9,7 @@ import type { SecretSource } from "./secret-source.ts";
 import type { Store } from "./store.ts";
 import type { Storing } from "./storing.ts";
 import type { JunitReader } from "./test-results.ts";
-import type { ArtifactReader, LayerStore } from "./workspace.ts";
+import type { ArtifactReader, FoundCache, LayerStore } from "./workspace.ts";
 
 /** What an attempt is run with; everything that stays the same from one to the next. */
 export interface AttemptContext {
@@ -49,6 +49,8 @@ export interface Attempt {
   toCome: Outlook;
   storing: Storing;
   phases: PhaseRecorder;
+  /** The caches that it was given under their own key, by key. */
+  restored: Map<string, FoundCache>;
 }
 
 /** Readable, and unique by run, job and attempt: the name of container and workspace. */

@@ -91,6 +91,11 @@ export interface Execution extends AsyncDisposable {
     sink: ArtifactSink,
     signal: AbortSignal,
   ): Promise<{ unmatched: string[] }>;
+  /**
+   * After `result`: whether what the selection finds is what it finds in this layer, one of the spec's, and nothing else, where
+   * that can be told without reading it; `false` where it cannot.
+   */
+  isUntouched?(layer: LayerPath, selection: FileSelection): Promise<boolean>;
   /** Ends it at once, even while a grace period runs. */
   kill(): void;
   /** Removes container, workspace and whatever else carries the attempt's labels. Idempotent. Not after `detach`. */

@@ -53,7 +53,9 @@ export async function runAttempt(
   const log = await openLog(store, lease, startLine(context, planned, name), limits, (act) =>
     persist("store a log", act, storing.giveUp),
   );
-  const attempt: Attempt = { run, lease, planned, name, log, isAdopted: isRunning, toCome, storing, phases };
+  const attempt: Attempt = {
+    ...{ run, lease, planned, name, log, isAdopted: isRunning, toCome, storing, phases, restored: new Map() },
+  };
   let execution: Execution | undefined;
   const cleanUp = async () => execution?.[Symbol.asyncDispose]();
   const givenUp = () => ({ end: storing.end, cleanUp: storing.end.kind === "left" ? nothing : cleanUp });

@@ -21,12 +21,16 @@ export interface CacheScope {
   trust: "trusted" | `pr-${number}`;
 }
 
-/** `layer`: its name, from its content alone. */
-export interface FoundCache {
-  key: string;
+/** `layer`: its name, from its content alone. `selection`: tells apart what selections a cache was made by. */
+export interface StoredCache {
   layer: string;
-  path: LayerPath;
   sizeBytes: number;
+  selection: string;
+}
+
+export interface FoundCache extends StoredCache {
+  key: string;
+  path: LayerPath;
 }
 
 /** What jobs keep for later runs, on this host: layers with a name that the jobs choose. */
@@ -52,11 +56,7 @@ export interface CacheStore {
    * Puts a committed layer under a key in one step; the last one counts. `same`: it was there already. Throws
    * PERMISSION_DENIED, DISK_FULL, IO_FAILED.
    */
-  keep(
-    scope: CacheScope,
-    key: string,
-    stored: { layer: string; sizeBytes: number },
-  ): Promise<"kept" | "same">;
+  keep(scope: CacheScope, key: string, stored: StoredCache): Promise<"kept" | "same">;
 }
 
 /** `layer` null: it was empty. `leftOut`: what was not taken, the first of it by name. */

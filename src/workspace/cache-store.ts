@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../errors/cicd-error.ts";
-import type { CacheScope, CacheStore, FoundCache, LayerPath } from "../run/workspace.ts";
+import type { CacheScope, CacheStore, FoundCache, LayerPath, StoredCache } from "../run/workspace.ts";
 import { openArtifactSink } from "./artifact-sink.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { checkLayer } from "./check-layer.ts";
@@ -12,9 +12,7 @@ import type { LayerLimits } from "./layer-builder.ts";
 import { markUsed, NAME_LENGTH, type StateDirectory, writeWhole } from "./state-directory.ts";
 
 /** What the file of a cache holds. Keys, in which a job may put anything, stand in no file. */
-export interface CachePointer {
-  layer: string;
-  sizeBytes: number;
+export interface CachePointer extends StoredCache {
   savedAt: number;
 }
 
@@ -48,12 +46,13 @@ export function createCacheStore(
     },
     hashFiles: async (tree, patterns) => hashKeyFiles(await snapshotPath(tree), patterns),
     openSink: () => openArtifactSink(state, blobs, { ...limits, links: "any" }),
-    async keep(scope, key, { layer, sizeBytes }) {
+    async keep(scope, key, { layer, sizeBytes, selection }) {
       const there = await findOne(state, scope, key).catch(() => undefined);
-      if (there?.layer === layer) return "same";
-      const pointer: CachePointer = { layer, sizeBytes, savedAt: Date.now() };
+      const isSame = there?.layer === layer;
+      if (isSame && there.selection === selection) return "same";
+      const pointer: CachePointer = { layer, sizeBytes, selection, savedAt: Date.now() };
       await writeWhole(state, pointerPath(state, scope, key), JSON.stringify(pointer));
-      return "kept";
+      return isSame ? "same" : "kept";
     },
   };
 }
@@ -102,7 +101,8 @@ async function findOne(
     if (!(await markUsed(path))) return undefined;
     const now = new Date();
     await utimes(file, now, now);
-    return { key, layer: pointer.layer, path, sizeBytes: pointer.sizeBytes };
+    const { layer, sizeBytes, selection } = pointer;
+    return { key, layer, path, sizeBytes, selection };
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return undefined;
     throw error;

@@ -57,7 +57,8 @@ export function shareCaches(
       await archive.publish(stored.layer);
       const there = await read(scope, key, signal);
       const isSame = there?.layer === stored.layer;
-      if (!isSame || Date.now() - there.savedAt > REFRESH_MS) {
+      const isFresh = isSame && there.selection === stored.selection;
+      if (!isFresh || Date.now() - there.savedAt > REFRESH_MS) {
         await using directory = await openTemporaryDirectory(state, "cache");
         const file = join(directory.path, "pointer");
         const pointer: CachePointer = { ...stored, savedAt: Date.now() };

@@ -1,5 +1,5 @@
 import { beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { $ } from "bun";
@@ -43,9 +43,25 @@ async function run(sandbox: Sandbox, ...flags: string[]): Promise<string> {
   return Bun.stripANSI(stdout + stderr);
 }
 
+async function cachedFiles(sandbox: Sandbox, path: string): Promise<string[]> {
+  const found = await Array.fromAsync(
+    new Bun.Glob(`**/${path}`).scan({ cwd: join(sandbox.directory, "state"), absolute: true }),
+  );
+  expect(found).not.toEqual([]);
+  return found;
+}
+
+/** As a disk does: another byte in the same place. */
+async function flipByte(path: string): Promise<void> {
+  const bytes = await Bun.file(path).bytes();
+  bytes[0]! ^= 1;
+  await chmod(path, 0o600);
+  await writeFile(path, bytes);
+}
+
 beforeAll(() => scriptsTestImages("debian"));
 
-test("the second run of an npm project restores node_modules by its lock file, and jobs write to no cache", async () => {
+test("the second run of an npm project restores node_modules by its lock file, until a byte of it flips or the lock file changes", async () => {
   await using sandbox = await openNpmProject(`
 image: { name: "cicd-test/debian:1", pull_policy: never }
 cache:
@@ -70,15 +86,26 @@ spoil:
   expect(first).toMatch(new RegExp(`\\[spoil\\] cicd: ${key} restored \\(`));
   const second = await run(sandbox);
   expect(second).toMatch(new RegExp(`\\[test\\] cicd: ${key} restored \\(`));
+  expect(second).toMatch(new RegExp(`\\[test\\] cicd: ${key} is unchanged`));
   expect(second).not.toMatch(/added 1 package/);
   expect(second).toMatch(/\[test\] left is here/);
   expect(second).toMatch(/\[spoil\] unspoiled left is here/);
 
+  for (const path of await cachedFiles(sandbox, "node_modules/left/index.js")) await flipByte(path);
+  const damaged = await run(sandbox, "--job", "test");
+  expect(damaged).toMatch(new RegExp(`\\[test\\] cicd: warning: ${key} is damaged: it is not used`));
+  expect(damaged).toMatch(/added 1 package/);
+  expect(damaged).toMatch(/\[test\] left is here/);
+
   const lock = join(sandbox.repo, "package-lock.json");
   await writeFile(lock, `${await Bun.file(lock).text()}\n`);
-  const changed = await run(sandbox, "--job", "test");
-  expect(changed).toMatch(new RegExp(`\\[test\\] cicd: ${key}: nothing is stored`));
-  expect(changed).toMatch(/added 1 package/);
+  const atOnce = await Promise.all([run(sandbox, "--job", "test"), run(sandbox, "--job", "test")]);
+  for (const changed of atOnce) expect(changed).toMatch(/\[test\] left is here/);
+  expect(atOnce.join()).toMatch(new RegExp(`\\[test\\] cicd: ${key}: nothing is stored`));
+  expect(atOnce.join()).toMatch(/added 1 package/);
+  const after = await run(sandbox, "--job", "test");
+  expect(after).toMatch(new RegExp(`\\[test\\] cicd: ${key} restored \\(`));
+  expect(after).toMatch(/\[test\] left is here/);
 });
 
 test("jobs on the host itself have caches as well, and copies of their own of them", async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { $ } from "bun";
 import { createDockerExecutor } from "../../src/executor/docker/docker-executor.ts";
+import type { PullPolicy } from "../../src/pipeline/pipeline.ts";
 import { Bench, readLog } from "../contract/executor.ts";
 import { dockerHost, labelledObjects } from "../support/docker.ts";
 import { testImage } from "../support/images.ts";
@@ -22,7 +23,7 @@ afterAll(async () => {
   await registry[Symbol.asyncDispose]();
 });
 
-const image = (name: string, pullPolicy: "always" | "if-not-present" | "never") => ({
+const image = (name: string, pullPolicy: PullPolicy) => ({
   name,
   entrypoint: undefined,
   pullPolicy,
@@ -60,6 +61,18 @@ test.concurrent("never does not pull, always does, and an image without a tag me
   const again = await bench.run({ script: ["true"], image: image(name, "never") });
   expect(again.result).toMatchObject({ status: "success" });
   await $`docker rmi ${name}`.quiet();
+});
+
+test.concurrent("one that cannot be pulled is taken as it is there, where the policy says so, and that is told", async () => {
+  const name = `${await registry.publish(local, `${bench.instance}/known`)}-not:1`;
+  await $`docker tag ${local} ${name}`.quiet();
+  const lines: string[] = [];
+  const onProgress = (line: string) => lines.push(line);
+  const job = { script: ["true"], image: image(name, "always-else-present") };
+  expect((await bench.run(job, { onProgress })).result).toMatchObject({ status: "success" });
+  expect(lines.at(-1)).toEndWith("The image that is on this machine is used.");
+  await $`docker rmi ${name}`.quiet();
+  expect((await bench.run(job)).result).toMatchObject({ failureReason: "image_pull_failure" });
 });
 
 test.concurrent("an image removed behind our back is pulled again", async () => {

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { FakeExecutor } from "../../src/executor/fake/fake-executor.ts";
 import type { Cache } from "../../src/pipeline/pipeline.ts";
 import type { Plan, PlannedJob } from "../../src/plan/plan.ts";
+import type { AttemptSpec, FileSelection } from "../../src/run/executor.ts";
 import { Orchestra } from "../support/orchestra.ts";
 import { plannedJob, planOf } from "../support/plans.ts";
 
@@ -44,6 +46,43 @@ test("what one run saves the next restores, and the log says so", async () => {
     'cache "modules" is unchanged',
   ]);
   expect(await said(orchestra, read())).toEqual(['cache "modules" restored (8 B)', "got one"]);
+});
+
+/** Says of every cache that nobody wrote to it. */
+class Unwritten extends FakeExecutor {
+  readonly asked: string[][] = [];
+  readonly read: string[][] = [];
+
+  override async start(spec: AttemptSpec, signal: AbortSignal) {
+    const execution = await super.start(spec, signal);
+    const collect = execution.collect.bind(execution);
+    return Object.assign(execution, {
+      isUntouched: async (_: string, { paths }: FileSelection) => this.asked.push(paths) > 0,
+      collect: (selection: FileSelection, ...more: [never, never]) => {
+        this.read.push(selection.paths);
+        return collect(selection, ...more);
+      },
+    });
+  }
+}
+
+test("one that nobody wrote to is not read again, unless it was made of other paths or by another key", async () => {
+  await using orchestra = await Orchestra.open();
+  await said(orchestra, write("one"));
+  const executor = new Unwritten(orchestra.engine, "testinstance");
+  const again = async (cache: Partial<Cache>) => {
+    const job = plannedJob("build", write("one", cache));
+    const detail = await orchestra.run(planOf([job]), { executor });
+    return Bun.stripANSI(await orchestra.log(detail, "build"));
+  };
+  expect(await again({})).toContain('cache "modules" is unchanged');
+  expect([executor.asked, executor.read]).toEqual([[["modules"]], []]);
+  await again({ paths: ["modules", "more"] });
+  await again({ key: { kind: "text", text: "new" }, fallbackKeys: ["modules"] });
+  expect(executor.read).toEqual([["modules", "more"], ["modules"]]);
+  expect(executor.asked).toHaveLength(1);
+  await again({ paths: ["modules", "more"] });
+  expect(executor.read).toHaveLength(2);
 });
 
 test("policy says whether it is restored and saved, also by a variable", async () => {

@@ -10,5 +10,6 @@ for (let round = 0; round < Number(rounds); round += 1) {
   await using sink = await caches.openSink();
   await sink.addDirectory(directory, { accept: () => true });
   const { layer } = await sink.commit();
-  await caches.keep({ repoKey: "/repo", trust: "trusted" }, "shared", { layer: layer!, sizeBytes: 1 });
+  const stored = { layer: layer!, sizeBytes: 1, selection: "all" };
+  await caches.keep({ repoKey: "/repo", trust: "trusted" }, "shared", stored);
 }

@@ -44,7 +44,8 @@ async function save(key: string, directory: string, scope = TRUSTED) {
   await using sink = await layers.caches.openSink();
   await sink.addDirectory(directory, { accept: () => true });
   const { layer, artifacts, leftOut } = await sink.commit();
-  const was = await layers.caches.keep(scope, key, { layer: layer!, sizeBytes: artifacts.length });
+  const stored = { layer: layer!, sizeBytes: artifacts.length, selection: "all" };
+  const was = await layers.caches.keep(scope, key, stored);
   return { layer: layer!, was, leftOut };
 }
 

@@ -74,7 +74,7 @@ test("caches go two weeks after their last use, and keep their layers until then
   const { layer } = await makeLayer({ a: "cached" });
   const { caches, layerPath } = createLayerStore(fixture.state);
   const scope = { repoKey: "/repo", trust: "trusted" } as const;
-  await caches.keep(scope, "npm", { layer, sizeBytes: 6 });
+  await caches.keep(scope, "npm", { layer, sizeBytes: 6, selection: "" });
   expect(await collect({})).toEqual(NOTHING);
   expect(await collect({}, { now: Date.now() + 15 * DAY_MS, dryRun: true })).toMatchObject({
     caches: 1,

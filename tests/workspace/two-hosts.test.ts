@@ -84,7 +84,11 @@ async function saveCache(host: TeamHost, text: string): Promise<string> {
   await using sink = await host.layers.caches.openSink();
   await sink.addDirectory(directory, { accept: () => true });
   const { layer } = await sink.commit();
-  return await host.layers.caches.keep(SCOPE, "npm", { layer: layer!, sizeBytes: text.length });
+  return await host.layers.caches.keep(SCOPE, "npm", {
+    layer: layer!,
+    sizeBytes: text.length,
+    selection: "all",
+  });
 }
 
 const kinds: [string, () => ObjectStore][] = [

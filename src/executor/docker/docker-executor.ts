@@ -169,7 +169,7 @@ export class DockerExecutor implements Executor {
   async #createAndLaunch(spec: AttemptSpec, control: Control, isAgain = false): Promise<Execution> {
     const parts = await this.#open();
     const hasServices = spec.job.services.length > 0;
-    if (spec.isUnderWay || hasServices || spec.job.image!.pullPolicy === "always") {
+    if (spec.isUnderWay || hasServices || spec.job.image!.pullPolicy.startsWith("always")) {
       const adopted = await this.#adopt(spec, control);
       if (adopted !== undefined) return adopted;
       if (spec.isUnderWay) return settledExecution(LEFTOVERS_GONE);
@@ -219,6 +219,7 @@ export class DockerExecutor implements Executor {
     signal.throwIfAborted();
     const container = {
       ...this.#jobContainer(created.id, spec, place.facts.env),
+      ...(place.workspace.writes && { writes: { image: place.facts.id, volume: place.workspace.writes } }),
       onOver: (end: SandboxEnd) => {
         control.over.abort();
         place.sandbox?.leave(end);

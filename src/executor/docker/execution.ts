@@ -1,6 +1,6 @@
 import { messageOf } from "../../errors/cicd-error.ts";
 import type { AttemptSpec, Execution, ExecutionResult, FileSelection } from "../../run/executor.ts";
-import type { ArtifactSink } from "../../run/workspace.ts";
+import type { ArtifactSink, LayerPath } from "../../run/workspace.ts";
 import { afterLimits, CANCELED, failedResult, withAfterWarning, withWarning } from "../attempt/result.ts";
 import { type Ending, stopReason, supervise } from "../attempt/supervision.ts";
 import type { TimeLimit } from "../attempt/time-limit.ts";
@@ -13,10 +13,11 @@ import { ask } from "./engine-error.ts";
 import { expectEngine } from "./expect-engine.ts";
 import { LogStream } from "./log-stream.ts";
 import { ranOutOfMemory } from "./out-of-memory.ts";
-import { removeAttempt } from "./removal.ts";
+import { removeAttempt, removeContainer } from "./removal.ts";
 import { type ContainerState, runningContainer } from "./running-container.ts";
 import type { SandboxEnd } from "./sandbox/pool.ts";
 import { imageHasShell } from "./shell-search.ts";
+import { isUntouched, makeView, type Writes } from "./untouched.ts";
 
 /** What an execution needs to know of its container. */
 export interface JobContainer {
@@ -24,6 +25,8 @@ export interface JobContainer {
   /** The directories in which its shell is looked for. */
   searchPath: string[];
   memoryLimited: boolean;
+  /** Undefined: what the job wrote cannot be told from what was there. */
+  writes?: Writes;
   /** Told once nothing more is started in it, and before `result` is. */
   onOver?: (end: SandboxEnd) => void;
 }
@@ -40,6 +43,7 @@ export class DockerExecution implements Execution {
   readonly #killing = new AbortController();
   #detached = false;
   #isStopped = false;
+  #view: Promise<string> | undefined;
   #removal: Promise<void> | undefined;
 
   private constructor(
@@ -115,6 +119,13 @@ export class DockerExecution implements Execution {
     return await collectFrom(this.#engine, this.#container.id, selection, sink, signal);
   }
 
+  async isUntouched(layer: LayerPath, selection: FileSelection): Promise<boolean> {
+    const { writes } = this.#container;
+    if (writes === undefined) return false;
+    this.#view ??= makeView(this.#engine, this.#spec, writes);
+    return await isUntouched(this.#engine, await this.#view, this.#spec, layer, selection);
+  }
+
   kill(): void {
     this.#killing.abort();
   }
@@ -122,12 +133,18 @@ export class DockerExecution implements Execution {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#detached) return;
     this.kill();
-    this.#removal ??= removeAttempt(this.#engine, this.#spec).catch((error) => {
+    this.#removal ??= this.#remove().catch((error) => {
       this.#removal = undefined;
       throw error;
     });
     await this.#removal;
     this.logs.close();
+  }
+
+  async #remove(): Promise<void> {
+    const view = await this.#view?.catch(() => undefined);
+    if (view !== undefined) await removeContainer(this.#engine, view);
+    await removeAttempt(this.#engine, this.#spec);
   }
 
   async #runMain(attachment: Attachment | undefined): Promise<ExecutionResult> {

@@ -50,7 +50,8 @@ export class JobImages {
    */
   async ensure(image: Image, onProgress: (line: string) => void, signal: AbortSignal): Promise<ImageFacts> {
     const name = withTag(image.name);
-    if (image.pullPolicy !== "always") {
+    const isPulled = image.pullPolicy === "always" || image.pullPolicy === "always-else-present";
+    if (!isPulled) {
       const found = await this.#inspect(image);
       if (found !== undefined) return found;
       if (image.pullPolicy === "never") {
@@ -59,7 +60,14 @@ export class JobImages {
         );
       }
     }
-    await this.#pull(image, onProgress, signal);
+    try {
+      await this.#pull(image, onProgress, signal);
+    } catch (error) {
+      const isThere = image.pullPolicy === "always-else-present" && (await this.#inspect(image));
+      if (!(error instanceof ImagePullError) || !isThere) throw error;
+      onProgress(`warning: ${error.message} The image that is on this machine is used.`);
+      return isThere;
+    }
     this.forget(image);
     const pulled = await this.#inspect(image);
     if (pulled === undefined)

@@ -13,6 +13,8 @@ export type WorkspaceMode = "overlay" | "copy";
 export interface PreparedWorkspace {
   volume: string;
   toCopy: LayerPath[];
+  /** The volume into which nothing but the job's writes go, where there is one. */
+  writes?: string;
 }
 
 /**
@@ -38,7 +40,8 @@ export async function makeWorkspace(
       const { options, rest } = planOverlay(spec.layers, upper, work);
       const driverOptions = options === undefined ? {} : { type: "overlay", device: "overlay", o: options };
       await createVolume(engine, names.workspace, labels, driverOptions);
-      return { volume: names.workspace, toCopy: rest };
+      const isMounted = options !== undefined && rest.length === 0;
+      return { volume: names.workspace, toCopy: rest, ...(isMounted && { writes: names.upper }) };
     }
     default:
       return assertNever(mode);

@@ -23,6 +23,7 @@ import type {
   Image,
   Need,
   Pipeline,
+  PullPolicy,
   Reports,
   RetryPolicy,
   Rule,
@@ -41,12 +42,25 @@ export function buildImage({ values }: Pick<ImageValue, "values">): Image {
   const image: Image = {
     name: values.name ?? "",
     entrypoint: values.entrypoint,
-    pullPolicy: values.pull_policy ?? "if-not-present",
+    pullPolicy: pullPolicyOf(values.pull_policy),
   };
   if (user !== undefined) image.user = user;
   if (platform !== undefined) image.platform = platform;
   return image;
 }
+
+/** What trying several one after another comes to. */
+function pullPolicyOf(policies: (keyof typeof PULLS)[] = ["if-not-present"]): PullPolicy {
+  const [first = "if-not-present", ...others] = new Set(policies);
+  return others.length === 0 ? first : PULLS[first];
+}
+
+/** With others behind it. */
+const PULLS = {
+  always: "always-else-present",
+  "if-not-present": "if-not-present",
+  never: "if-not-present",
+} as const;
 
 export function buildService({ values }: ServiceValue): Service {
   return {

@@ -50,8 +50,13 @@ export const IMAGE_KEYWORDS = {
     about: 'Replaces the entry point of the image; [""] takes it away.',
   },
   pull_policy: {
-    shape: word(["always", "if-not-present", "never"]),
-    about: "When the image is pulled. Default: if-not-present.",
+    shape: list(word(["always", "if-not-present", "never"]), {
+      noun: "one of always, if-not-present, never, or a list of them",
+      atLeast: 1,
+      single: true,
+    }),
+    about:
+      "When the image is pulled; of several the next one counts where one fails. Default: if-not-present.",
   },
   ...engineKeywords,
 };
