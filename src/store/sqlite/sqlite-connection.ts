@@ -86,15 +86,20 @@ export class SqliteConnection implements Disposable {
     return this.#attempting(() => this.#transaction("BEGIN", body));
   }
 
-  /** Runs `body` as the only writer; what it throws undoes everything. It may run more than once. */
-  write<T>(durability: Durability, body: () => T): Promise<T> {
+  /**
+   * Runs `body` as the only writer; what it throws undoes everything. It may run more than once. `committed` is told what it returned
+   * before anything else of this process comes to its turn.
+   */
+  write<T>(durability: Durability, body: () => T, committed?: (value: T) => void): Promise<T> {
     let wanted = durability;
     return this.#attempting(() => {
       this.#becomeWritable();
       for (let stale = 0; ; ) {
         try {
           this.#setDurability(wanted);
-          return this.#transaction("BEGIN IMMEDIATE", body);
+          const value = this.#transaction("BEGIN IMMEDIATE", body);
+          committed?.(value);
+          return value;
         } catch (error) {
           if (error instanceof NeedsFullDurability) wanted = "full";
           else if (!(error instanceof StaleRows)) throw error;

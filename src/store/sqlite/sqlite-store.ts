@@ -114,13 +114,15 @@ export class SqliteStore implements Store {
   }
 
   async execute(runId: string, command: Command): Promise<CommandResult | undefined> {
-    const done = await this.#db.write(ENDING.has(command.type) ? "full" : "normal", () =>
-      this.#execute(runId, command),
+    const done = await this.#db.write(
+      ENDING.has(command.type) ? "full" : "normal",
+      () => this.#execute(runId, command),
+      (committed) => {
+        if (committed?.version !== undefined)
+          this.#states.advance(runId, committed.version, committed.changes);
+      },
     );
-    if (done?.version !== undefined) {
-      this.#states.advance(runId, done.version, done.changes);
-      this.#changes.emit();
-    }
+    if (done?.version !== undefined) this.#changes.emit();
     return done?.result;
   }
 
@@ -163,12 +165,18 @@ export class SqliteStore implements Store {
   async claimJob(claim: Claim): Promise<Lease | undefined> {
     const waiting = await this.#db.read(() => leases.findClaimable(this.#db, claim.scope));
     if (waiting === undefined) return undefined;
-    const claimed = await this.#db.write("normal", () => leases.claimJob(this.#db, claim));
+    const claimed = await this.#db.write(
+      "normal",
+      () => leases.claimJob(this.#db, claim),
+      (committed) => {
+        if (committed === undefined) return;
+        const { lease, version, job, attempt } = committed;
+        this.#states.advance(lease.runId, version, { run: null, jobs: [job], attempts: [attempt] });
+      },
+    );
     if (claimed === undefined) return undefined;
-    const { lease, version, job, attempt } = claimed;
-    this.#states.advance(lease.runId, version, { run: null, jobs: [job], attempts: [attempt] });
     this.#changes.emit();
-    return lease;
+    return claimed.lease;
   }
 
   findResourceHolders(resourceKeys: readonly string[]) {
