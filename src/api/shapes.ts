@@ -81,6 +81,8 @@ const FAILING_TEST = v.object({
   since: COUNT,
 });
 
+const CHILD_RUN = v.object({ id: v.string(), pipeline: v.string(), number: COUNT, status: STATUS });
+
 export const JOB = v.object({
   name: v.string(),
   stage: v.string(),
@@ -97,10 +99,11 @@ export const JOB = v.object({
   tests: v.nullable(TEST_COUNTS),
   coverage: v.nullable(v.number()),
   failingTests: v.exactOptional(v.array(FAILING_TEST)),
+  child: v.exactOptional(CHILD_RUN),
   ...SPAN,
 });
 
-const JOB_LINE = v.omit(JOB, ["artifacts", "delayedUntil", "tests", "coverage", "failingTests"]);
+const JOB_LINE = v.omit(JOB, ["artifacts", "delayedUntil", "tests", "coverage", "failingTests", "child"]);
 
 export const STAGE = v.object({
   name: v.string(),

@@ -1,4 +1,5 @@
 import type { App } from "./app.ts";
+import { findChildren } from "./child-runs.ts";
 import { factsFor, loadToPlan } from "./dry-run.ts";
 import { explainPlans } from "./explain-plan.ts";
 import { explainRun } from "./explain-run.ts";
@@ -30,5 +31,9 @@ export async function explainPlanned(
 export async function explainRecorded(app: App, runId: string, job: string): Promise<ExplanationJson> {
   const detail = await readRun(app, runId);
   const workers = await findQueueWorkers(app, [detail]);
-  return explainRun(detail, job, { now: app.now(), workers, holders: await findHolders(app, [detail]) });
+  const children = await findChildren(await app.store(), detail);
+  return explainRun(detail, job, {
+    ...{ now: app.now(), workers, children },
+    holders: await findHolders(app, [detail]),
+  });
 }

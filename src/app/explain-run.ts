@@ -2,11 +2,18 @@ import { formatDuration } from "../pipeline/duration.ts";
 import { describePlanned, fewOf, points } from "../plan/describe-job.ts";
 import { isInstanceOf } from "../plan/matrix.ts";
 import type { LeftOut, PlannedJob } from "../plan/plan.ts";
-import { type AttemptRecord, type EpochMs, type JobRecord, TERMINAL_JOB_STATES } from "../run/records.ts";
+import {
+  type AttemptRecord,
+  type EpochMs,
+  type JobRecord,
+  type RunRecord,
+  TERMINAL_JOB_STATES,
+} from "../run/records.ts";
 import type { WorkerRecord } from "../run/registry.ts";
 import { isRetryWanted } from "../run/retry-policy.ts";
 import { normalState } from "../run/status.ts";
 import type { ResourceHolder, RunDetail } from "../run/store.ts";
+import { describeChild } from "./child-runs.ts";
 import { whyFailed } from "./explain-failure.ts";
 import { explainLeftOut, noSuchJob } from "./explain-plan.ts";
 import type { ExplainedJobJson, ExplanationJson } from "./explanation.ts";
@@ -21,6 +28,8 @@ interface Moment {
   workers: WorkerRecord[] | undefined;
   /** Who has the resource groups that its jobs wait for. */
   holders: ResourceHolder[];
+  /** By the job's place in the plan: what it has started. */
+  children: ReadonlyMap<number, RunRecord>;
 }
 
 /**
@@ -55,6 +64,7 @@ function explainJob(detail: RunDetail, job: JobRecord, moment: Moment): Explaine
     rules: planned.why,
     points: [
       ...describePlanned(plan, planned, orderOf(detail, planned)),
+      ...points("started", startedBy(job, moment)),
       ...points("attempt", attemptsOf(detail, job)),
       ...points("retry", retriesOf(detail, job, planned)),
       ...points("run", aboutRun(detail)),
@@ -123,6 +133,11 @@ function whyPending(
   const group =
     planned.resourceGroup === null ? "" : ` and no other run has the resource group ${planned.resourceGroup}`;
   return `is queued: it starts ${turn}${group}`;
+}
+
+function startedBy({ index }: JobRecord, { children }: Moment): string[] {
+  const child = children.get(index);
+  return child === undefined ? [] : [describeChild(child)];
 }
 
 /** What it comes after, and how that stands. */

@@ -2,7 +2,7 @@ import { assertNever } from "../errors/assert-never.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { RunFilter, Store } from "../run/store.ts";
 import type { App } from "./app.ts";
-import { withFailingTests } from "./describe-run.ts";
+import { withChildren, withFailingTests } from "./describe-run.ts";
 import type { FailingTestJson } from "./failing-tests.ts";
 import { explainNoRun, notFound } from "./find-run.ts";
 import { reportLines } from "./report-lines.ts";
@@ -103,7 +103,7 @@ export async function report(app: App, repoKey: string, request: ReportQuery): P
   const details = await store.findRunDetails(wanted);
   const [newest, ...others] = await toRunJsons(app, details);
   if (newest === undefined) throw await explainNoRun(store, wanted);
-  const first = await withFailingTests(app, newest, details[0]!);
+  const first = await withChildren(app, await withFailingTests(app, newest, details[0]!), details[0]!);
   const runs = [first, ...others];
   switch (form.kind) {
     case "runs":

@@ -83,7 +83,11 @@ export interface JobJson extends Span {
   coverage: number | null;
   /** Where tests failed; not in what is told of many runs. New ones come first. */
   failingTests?: FailingTestJson[];
+  /** The run that it has started; not in what is told of many runs. */
+  child?: ChildRunJson;
 }
+
+export type ChildRunJson = Pick<RunSummaryJson, "id" | "pipeline" | "number" | "status">;
 
 /** What a list shows of each of many runs. */
 export type RunLineJson = Pick<
@@ -97,7 +101,10 @@ export interface StageLineJson extends Omit<StageJson, "jobs"> {
 }
 
 /** A job in a list over many runs; its `note` only says what it waits for in the queue. */
-export type JobLineJson = Omit<JobJson, "artifacts" | "delayedUntil" | "tests" | "coverage" | "failingTests">;
+export type JobLineJson = Omit<
+  JobJson,
+  "artifacts" | "delayedUntil" | "tests" | "coverage" | "failingTests" | "child"
+>;
 
 export interface ArtifactJson {
   path: string;

@@ -23,6 +23,7 @@ export const POINT_KINDS = [
   "workers",
   "failure",
   "retry",
+  "started",
   "attempt",
   "run",
 ] as const;

@@ -27,6 +27,8 @@ interface Case {
   run?: Partial<RunRecord>;
   workers?: WorkerRecord[];
   holders?: ResourceHolder[];
+  /** What it has started. */
+  child?: RunRecord;
 }
 
 function detailOf({ job, planned, others = { compile: {} }, attempts = [], run: change }: Case): RunDetail {
@@ -118,6 +120,12 @@ const CASES: Case[] = [
       compile: { job: { state: "running" } },
       extra: { planned: { when: "manual", allowFailure: true }, job: { state: "manual", allowed: true } },
     },
+  },
+  {
+    title: "running, and waiting for a pipeline that waits for somebody",
+    job: { state: "running", startedAt: NOW - 5_000, attempt: 1 },
+    planned: { trigger: { plan: planOf([plannedJob("approve")], "child"), depend: true } },
+    child: { pipeline: "web/it", number: 4, status: "manual" } as RunRecord,
   },
   {
     title: "created, behind a manual job",
@@ -302,12 +310,20 @@ function worker(labels: string[]): WorkerRecord {
   } as WorkerRecord;
 }
 
-const shown = (detail: RunDetail, workers?: WorkerRecord[], name = "it", holders: ResourceHolder[] = []) =>
-  renderExplanation(explainRun(detail, name, { now: NOW, workers, holders }), PLAIN);
+const shown = (
+  detail: RunDetail,
+  workers?: WorkerRecord[],
+  name = "it",
+  holders: ResourceHolder[] = [],
+  child?: RunRecord,
+) => {
+  const children = new Map(child === undefined ? [] : [[detail.jobs.at(-1)!.index, child]]);
+  return renderExplanation(explainRun(detail, name, { now: NOW, workers, holders, children }), PLAIN);
+};
 
 test("every state and every reason of a job is explained", () => {
   const text = CASES.map(
-    (one) => `# ${one.title}\n${shown(detailOf(one), one.workers, "it", one.holders)}`,
+    (one) => `# ${one.title}\n${shown(detailOf(one), one.workers, "it", one.holders, one.child)}`,
   ).join("\n");
   if (process.env.UPDATE_GOLDEN === "1") writeFileSync(GOLDEN, text);
   expect(text).toBe(readFileSync(GOLDEN, "utf8"));

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { describeChild } from "../../app/child-runs.ts";
 import type { Report } from "../../app/report.ts";
 import type {
   JobJson,
@@ -122,7 +123,7 @@ function jobRows(stage: StageJson, results: readonly ResultColumn[], style: Styl
   ]);
 }
 
-function jobCells(job: JobLineJson, style: Style, results: string[] = []): string[] {
+function jobCells(job: JobLineJson & Pick<JobJson, "child">, style: Style, results: string[] = []): string[] {
   const allowed = isAllowed(job);
   return [
     printable(job.name),
@@ -131,12 +132,14 @@ function jobCells(job: JobLineJson, style: Style, results: string[] = []): strin
     job.attempt > 1 ? String(job.attempt) : "",
     printable(job.image ?? ""),
     ...results,
-    job.status === "failed"
-      ? noteOf({ ...job, allowed, message: null })
-      : job.status === "pending"
-        ? printable(job.note ?? "")
-        : "",
+    jobNote(job, allowed),
   ];
+}
+
+function jobNote(job: JobLineJson & Pick<JobJson, "child">, allowed: boolean): string {
+  if (job.child !== undefined) return printable(describeChild(job.child));
+  if (job.status === "failed") return noteOf({ ...job, allowed, message: null });
+  return job.status === "pending" ? printable(job.note ?? "") : "";
 }
 
 function stageCells(stage: StageJson | StageLineJson, style: Style, timeOf: TimeOf): string[] {
