@@ -260,19 +260,11 @@ describe("services that", () => {
 });
 
 describe("what is left of a job with services", () => {
+  /** All at once take an engine some seconds. */
+  const PATIENT = { withinMs: 30_000, everyMs: 100 };
   const waiting = async () => [
     await service("database", { ...shell("echo busy; sleep 60"), aliases: ["db"] }),
   ];
-
-  test.concurrent("is nothing when it is canceled while it waits for them", async () => {
-    const canceled = bench.spec({ services: await waiting() });
-    const stop = new AbortController();
-    const starting = bench.executor.start(canceled, stop.signal);
-    await eventually(async () => (await leftOf(canceled)).includes(`${canceled.name}-s0`));
-    stop.abort("cancel");
-    expect(await (await starting).result).toMatchObject({ status: "canceled" });
-    expect(await leftOf(canceled)).toEqual([]);
-  });
 
   test.concurrent("is nothing when its time is over while it waits for them", async () => {
     const late = await run({ services: await waiting() }, { timeoutMs: 900 });
@@ -297,19 +289,24 @@ describe("what is left of a job with services", () => {
     expect(await leftOf(spec)).toEqual([]);
   });
 
-  test.concurrent("is replaced by the next owner where its services had not come up yet", async () => {
-    const services = [await service("database", { aliases: ["db"], variables: { NAME: "db" } })];
-    const early = bench.spec({ script: ["echo up"], services: await waiting() });
+  test.concurrent("is replaced by the next owner where they had not come up yet, and nothing once that is canceled", async () => {
+    const spec = bench.spec({ script: ["echo never"], services: await waiting() });
+    const idOf = async () =>
+      (await $`docker inspect -f {{.Id}} ${`${spec.name}-s0`}`.nothrow().quiet()).text();
     const leave = new AbortController();
-    const starting = bench.executor.start(early, leave.signal);
-    await eventually(async () => (await leftOf(early)).includes(`${early.name}-s0`));
+    const first = bench.executor.start(spec, leave.signal);
+    await eventually(async () => (await leftOf(spec)).includes(`${spec.name}-s0`), PATIENT);
     leave.abort("detach");
-    await (await starting).result;
-    expect(await leftOf(early)).toContain(`${early.name}-n`);
+    await (await first).result;
+    expect(await leftOf(spec)).toContain(`${spec.name}-n`);
+    const left = await idOf();
     await using heir = await bench.reopen();
-    const again = { ...early, job: { ...early.job, services } };
-    await using third = await heir.start(again, never());
-    expect(await readLog(third)).toContain("\nup\n");
+    const stop = new AbortController();
+    const second = heir.start(spec, stop.signal);
+    await eventually(async () => !["\n", "", left].includes(await idOf()), PATIENT);
+    stop.abort("cancel");
+    expect(await (await second).result).toMatchObject({ status: "canceled" });
+    expect(await leftOf(spec)).toEqual([]);
   });
 });
 
