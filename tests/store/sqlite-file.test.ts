@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import type { Store } from "../../src/run/store.ts";
 import { SCHEMA_VERSION } from "../../src/store/sqlite/migrate.ts";
 import { openSqliteStore } from "../../src/store/sqlite/open-sqlite-store.ts";
+import { SqliteConnection } from "../../src/store/sqlite/sqlite-connection.ts";
 import { claimed, finishedRun, ONE_JOB, started } from "../contract/store/acts.ts";
 import { newRun } from "../support/plans.ts";
 import { newDatabasePath } from "../support/sqlite.ts";
@@ -41,6 +42,19 @@ async function inProcess(mode: string, name = "", count = 0): Promise<Record<str
   expect(status).toBe(0);
   return JSON.parse(text);
 }
+
+test("what a write did is told before the next one begins, though both were asked for at once", async () => {
+  const steps: string[] = [];
+  using connection = new SqliteConnection(new Database(":memory:"), ":memory:", 1_000);
+  const write = (name: string) =>
+    connection.write(
+      "normal",
+      () => void steps.push(name),
+      () => void steps.push(`${name} committed`),
+    );
+  await Promise.all([write("a"), write("b")]);
+  expect(steps).toEqual(["a", "a committed", "b", "b committed"]);
+});
 
 describe("a SQLite store's file", () => {
   test("is made with its directory, for its owner only", async () => {

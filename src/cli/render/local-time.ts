@@ -25,8 +25,8 @@ export function createLocalTime(): typeof localTime {
 
 /** `2026-11-23 14` for `2026-11-23T13`; null where its minutes are not those of one hour there. */
 function localHour(hour: string): string | null {
-  const first = localTime(`${hour}:00:00.000Z`);
-  const last = localTime(`${hour}:59:59.999Z`);
-  const local = first.slice(0, -6);
-  return first === `${local}:00:00` && last === `${local}:59:59` ? local : null;
+  const first = new Date(`${hour}:00:00.000Z`);
+  const minutes = first.getTimezoneOffset();
+  if (minutes % 60 !== 0 || new Date(`${hour}:59:59.999Z`).getTimezoneOffset() !== minutes) return null;
+  return new Date(first.getTime() - minutes * 60_000).toISOString().slice(0, 13).replace("T", " ");
 }
