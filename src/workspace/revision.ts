@@ -11,7 +11,8 @@ export interface Commit {
   hash: string;
   tree: string;
   /** First line of the message. */
-  title: string;
+  /** Without the line feeds at its end; of a longer one the first `MAX_MESSAGE` UTF-16 units. */
+  message: string;
 }
 
 /** Names git would take for a branch or tag (git-check-ref-format), without a leading dash. */
@@ -120,7 +121,15 @@ async function describeCommit(
   const call = { ...place, args: [...args, "--end-of-options", revision, "--"], answers };
   const { status, stdout } = await git(call, signal);
   const [hash = "", tree = "", message = ""] = stdout.toString("utf8").split("\0");
-  return status === 0 ? { hash, tree, title: message.split("\n", 1)[0] ?? "" } : undefined;
+  return status === 0 ? { hash, tree, message: clip(message.replace(/\n+$/, "")) } : undefined;
+}
+
+/** A request that starts a run holds its commit's message, too. */
+const MAX_MESSAGE = 60_000;
+
+/** No character is cut in two. */
+function clip(text: string): string {
+  return text.length <= MAX_MESSAGE ? text : text.slice(0, MAX_MESSAGE).replace(/[\ud800-\udbff]$/, "");
 }
 
 function notFound(message: string, hint?: string): CicdError {

@@ -162,7 +162,7 @@ async function openUrl(
     branch,
     tag,
     commit: commit.hash,
-    commitMessage: commit.title,
+    commitMessage: commit.message,
     tree: commit.tree,
     dirty: null,
   };
@@ -181,7 +181,7 @@ function describe(
     branch,
     tag: null,
     commit: commit?.hash ?? null,
-    commitMessage: commit?.title ?? null,
+    commitMessage: commit?.message ?? null,
     ...rest,
   };
 }

@@ -31,13 +31,30 @@ async function commitAgain(): Promise<string> {
   return first;
 }
 
+test("a commit's message is all of it, byte for byte but for the line feeds at its end, up to a length", async () => {
+  const commit = async (message: string) => {
+    await Bun.write(join(fixture.root, "message"), message);
+    git(repo, "commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", join(fixture.root, "message"));
+    return (await fixture.sources.open({ repo, commit: "HEAD" }, never)).source.commitMessage;
+  };
+  const odd = "Title  with  blanks \t\n\n  body $HOME `id` \u00e4\u{1f600} \n\n# end";
+  expect(await commit(`${odd}\n\n\n`)).toBe(odd);
+  const long = await commit(`${"\u{1f600}".repeat(29_999)}x\u{1f600}\u{1f600}`);
+  expect(long).toBe(`${"\u{1f600}".repeat(29_999)}x`);
+});
+
 test("a commit, its prefix, a tag and a step back are that commit, whatever lies in the working tree", async () => {
   const first = await commitAgain();
   git(repo, "tag", "-a", "v1", "-m", "one", first);
   await writeFiles(repo, { a: "dirty", new: "n" });
   for (const commit of [first, first.slice(0, 8), first.toUpperCase(), "v1", "HEAD~1", "main^"]) {
     const { source, takeSnapshot } = await fixture.sources.open({ repo, commit }, never);
-    expect(source).toMatchObject({ commit: first, branch: null, dirty: null, commitMessage: "First commit" });
+    expect(source).toMatchObject({
+      commit: first,
+      branch: null,
+      dirty: null,
+      commitMessage: "First commit\n\nWith a body.",
+    });
     await takeSnapshot(never);
     expect(listTree(join(fixture.state.snapshots, source.tree.slice(0, 24)))).toEqual({ a: "1" });
   }
@@ -143,7 +160,7 @@ test("a bare repository is its head commit", async () => {
     repo: { key: bare, name: "web" },
     branch: null,
     dirty: null,
-    commitMessage: "First commit",
+    commitMessage: "First commit\n\nWith a body.",
   });
   expect(rootDir).toBeNull();
   expect(fingerprint(bare)).toEqual(before);
@@ -157,7 +174,7 @@ test("a file URL is cloned, and fetched again when it has moved on", async () =>
     branch: "main",
     tag: null,
     commit: git(repo, "rev-parse", "HEAD"),
-    commitMessage: "First commit",
+    commitMessage: "First commit\n\nWith a body.",
     tree: git(repo, "rev-parse", "HEAD^{tree}"),
     dirty: null,
   });

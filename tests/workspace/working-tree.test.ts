@@ -37,7 +37,7 @@ test("a clean tree is the commit's tree", async () => {
     branch: "main",
     tag: null,
     commit: git(repo, "rev-parse", "HEAD"),
-    commitMessage: "First commit",
+    commitMessage: "First commit\n\nWith a body.",
     tree: git(repo, "rev-parse", "HEAD^{tree}"),
     dirty: { modified: 0, untracked: 0 },
   });

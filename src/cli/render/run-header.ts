@@ -17,6 +17,6 @@ export function renderRunHeader(run: RunSummaryJson, style: Style): string {
 
 function commitPart(commit: string, message: string | null): string {
   const short = commit.slice(0, 8);
-  const subject = printable(message ?? "");
+  const subject = printable(message?.split("\n", 1)[0] ?? "");
   return subject === "" ? short : `${short} ${subject.length > 50 ? `${subject.slice(0, 49)}…` : subject}`;
 }
