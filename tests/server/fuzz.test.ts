@@ -9,6 +9,8 @@ import { type Asked, pathOf, ServerFixture } from "./fixture.ts";
 
 const SEED = Number(process.env.CICD_TEST_SEED ?? 20_261_123);
 const BUDGET_MS = 5_000;
+/** However long they take. */
+const MIN_REQUESTS = 200;
 let random = new Random(SEED);
 
 let fixture: ServerFixture;
@@ -271,7 +273,8 @@ describe.each(["sqlite", "postgres"])("with %s, whatever a client sends", (datab
       const failures: string[] = [];
       const end = performance.now() + BUDGET_MS;
       let count = 0;
-      while (performance.now() < end && count < 3_000 && failures.length === 0) {
+      const isEnough = () => count > MIN_REQUESTS && (performance.now() > end || count > 3_000);
+      while (!isEnough() && failures.length === 0) {
         for (const [name, route] of Object.entries<Route>(ROUTES)) {
           // The one that says how the server is may say that it is not well.
           if (name === "readiness") continue;
@@ -296,14 +299,13 @@ describe.each(["sqlite", "postgres"])("with %s, whatever a client sends", (datab
       }
       const bugs = fixture.logged.filter(({ level }) => level === "error");
       expect([...failures, ...bugs.map(({ fields }) => fields.stack ?? fields.message)]).toEqual([]);
-      expect(count).toBeGreaterThan(200);
       // The fuzz must get past the checks as well.
       for (const name of ["check", "dryRun", "listRuns", "readRun", "readLog"]) {
         expect([...statuses.get(name)!]).toContain(200);
       }
       expect((await fixture.fetch("/healthz")).status).toBe(200);
     },
-    BUDGET_MS + 10_000,
+    BUDGET_MS + 60_000,
   );
 
   test("at the edges of what is allowed is no error of the server's either", async () => {
