@@ -1,13 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { NO_FACTS } from "../../src/pipeline/facts.ts";
-import { KEYWORDS, PIPELINE } from "../../src/pipeline/keywords/native.ts";
+import { KEYWORDS } from "../../src/pipeline/keywords/native.ts";
 import { parsePipeline } from "../../src/pipeline/parse-pipeline.ts";
-import type { Shape } from "../../src/pipeline/shape.ts";
 import { createPlan } from "../../src/plan/create-plan.ts";
-import { examples } from "../support/examples.ts";
 
 const DOCS = join(import.meta.dir, "../../docs");
 const EXAMPLES = join(DOCS, "examples");
@@ -26,30 +23,6 @@ describe("the examples of the documentation", () => {
     });
   }
 });
-
-describe("the examples that are run", () => {
-  test("hold every keyword of the native form", () => {
-    const used = new Set<string>();
-    for (const { form, text } of examples())
-      if (form === "native") collectKeys(parse(text, { merge: true, logLevel: "silent" }), PIPELINE, used);
-    const all = Object.entries(KEYWORDS).flatMap(([group, keys]) => keys.map((key) => `${group}.${key}`));
-    expect(all.filter((keyword) => !used.has(keyword))).toEqual([]);
-  });
-});
-
-/** Adds `GROUP.KEY` of each mapping that is one of `KEYWORDS`. */
-function collectKeys(data: unknown, shape: Shape<unknown>, used: Set<string>): void {
-  if (Array.isArray(data)) {
-    for (const item of data) collectKeys(item, shape.item ?? shape, used);
-  } else if (typeof data === "object" && data !== null) {
-    const groups = Object.entries(KEYWORDS).filter(([, keys]) => String(keys) === String(shape.keys));
-    for (const [key, value] of Object.entries(data)) {
-      for (const [group] of groups) used.add(`${group}.${key}`);
-      const below = shape.child?.(key);
-      if (below !== undefined) collectKeys(value, below, used);
-    }
-  }
-}
 
 describe("the reference of the pipeline file", () => {
   const blocks = [...REFERENCE.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1]!);
