@@ -36,19 +36,28 @@ const PIPELINE_TEXT = v.pipe(
   v.check((value: string) => value.isWellFormed(), "not valid Unicode"),
 );
 /** As they were read; `problem`: why one cannot be. */
-const FILES = v.pipe(
-  v.array(
-    v.union([
-      v.strictObject({ file: NAME, text: PIPELINE_TEXT }),
-      v.strictObject({ file: NAME, problem: text(4_096) }),
-    ]),
-  ),
-  v.minLength(1),
-  v.maxLength(MAX_FILES),
-);
+const FILE = v.union([
+  v.strictObject({ file: NAME, text: PIPELINE_TEXT }),
+  v.strictObject({ file: NAME, problem: text(4_096) }),
+]);
+const FILES = v.pipe(v.array(FILE), v.minLength(1), v.maxLength(MAX_FILES));
+
+const PATHS = v.pipe(v.array(text(4_096)), v.maxLength(500_000));
+/** What `files` look at in the tree around them. */
+const AROUND = v.strictObject({
+  /** What they include. */
+  files: v.pipe(v.array(FILE), v.maxLength(5_000)),
+  /** Every path, where they match patterns with them. */
+  paths: PATHS,
+  /** What differs from a base ("": the default one); null: not known. */
+  changed: v.pipe(v.array(v.strictObject({ base: text(1_024), paths: v.nullable(PATHS) })), v.maxLength(100)),
+  predefined: VARIABLES,
+});
 
 export const CHECK_BODY = v.strictObject({
   files: FILES,
+  /** Left out: they include nothing. */
+  around: v.exactOptional(AROUND),
   /** Only the pipeline of that name; `files` are all of the repository nevertheless. */
   pipeline: v.exactOptional(NAME),
   overrides: v.optional(OVERRIDES, []),

@@ -8,13 +8,14 @@ import type { ExplanationJson } from "../app/explanation.ts";
 import { notFound, type RunSelection } from "../app/find-run.ts";
 import type { LogPiece } from "../app/follow-log.ts";
 import type { FollowCursor, FollowItem } from "../app/follow-run.ts";
-import { readOverrides } from "../app/judge-pipelines.ts";
-import { openSource, readPipelines } from "../app/load-pipelines.ts";
+import { judgePipelines, readOverrides } from "../app/judge-pipelines.ts";
+import { lazyTree, openSource, readPipelines } from "../app/load-pipelines.ts";
 import { type Report, type ReportQuery, reportForm } from "../app/report.ts";
 import type { RepositoryService } from "../app/repositories.ts";
 import type { ReopenedRun } from "../app/retry-run.ts";
-import type { PipelineSelection } from "../app/run-request.ts";
+import type { PipelineFile, PipelineSelection } from "../app/run-request.ts";
 import type { SecretService } from "../app/secrets.ts";
+import { recordedTree, type SentTree } from "../app/sent-tree.ts";
 import type {
   DryRunAnswer,
   ExplainAnswer,
@@ -268,7 +269,25 @@ export class ServerService implements RemoteService {
     const { file, pipeline, overrides } = selection;
     readOverrides(overrides);
     const files = await readPipelines(this.app, selection, signal);
-    return { files, overrides, ...(pipeline === undefined || file !== undefined ? {} : { pipeline }) };
+    const around = await this.readAround(files, selection, signal);
+    return {
+      ...{ files, overrides },
+      ...(around === undefined ? {} : { around }),
+      ...(pipeline === undefined || file !== undefined ? {} : { pipeline }),
+    };
+  }
+
+  /** What the files include, if they do. */
+  private async readAround(
+    files: PipelineFile[],
+    selection: PipelineSelection,
+    signal: AbortSignal,
+  ): Promise<SentTree | undefined> {
+    if (!files.some(({ text }) => text?.includes("include") === true)) return undefined;
+    const { tree, sent } = recordedTree(lazyTree(this.app, selection, signal));
+    const { overrides, imageRequired } = selection;
+    await judgePipelines(files, { overrides, imageRequired }, tree, signal);
+    return sent();
   }
 
   private async toQuery(

@@ -38,6 +38,57 @@ export function pipelineFilesSuite({ open }: Mode): void {
     });
   });
 
+  describe("a file that includes others", () => {
+    const FILES = {
+      ".cicd-pipelines/web.yml": `name: web
+include:
+  - ci/*.yml
+  - { local: inputs.yml, inputs: { stage: deploy } }
+  - { local: docs.yml, rules: [{ changes: [docs/**] }] }
+  - { local: branch.yml, rules: [{ if: $CI_COMMIT_BRANCH == "topic", exists: [README.md] }] }
+jobs:
+  unit: { extends: .base }
+  child: { stage: deploy, trigger: { include: child.yml } }
+`,
+      "ci/base.yml": "jobs:\n  .base: { stage: test, image: busybox, script: [ls] }\n",
+      "inputs.yml":
+        'spec: { inputs: { stage: {} } }\n---\njobs:\n  made: { stage: "$[[ inputs.stage ]]", image: busybox, script: ls }\n',
+      "docs.yml": "jobs:\n  docs: { stage: doc, image: busybox, script: ls }\n",
+      "branch.yml": "jobs:\n  branch: { stage: doc, image: busybox, script: ls }\n",
+      "child.yml": "name: child\njobs:\n  low: { stage: test, image: busybox, script: ls }\n",
+      "README.md": "Web\n",
+      "docs/a.md": "A\n",
+    };
+
+    test("is checked, planned and explained with them, wherever that is done", async () => {
+      await using sandbox = await open(FILES);
+      await sandbox.git("checkout", "-q", "-b", "topic");
+      expect((await sandbox.cicd("check")).stdout).toContain("web, 4 jobs in 3 stages");
+      const jobsOf = async () => {
+        const plan = json(await sandbox.cicd("dryrun", "--json"));
+        return plan.stages.flatMap(({ jobs }: { jobs: { name: string }[] }) => jobs.map(({ name }) => name));
+      };
+      expect(await jobsOf()).toEqual(["unit", "branch", "made", "child"]);
+      await sandbox.write({ "docs/a.md": "changed\n" });
+      expect(await jobsOf()).toEqual(["unit", "docs", "branch", "made", "child"]);
+      const explained = await sandbox.cicd("explain", "made", "-o", "jobs.made.stage=build");
+      expect(explained.stdout).toContain("inputs.yml:4, stage build");
+    });
+
+    test("has its problems where they are written", async () => {
+      await using sandbox = await open({
+        ...FILES,
+        "ci/base.yml": "jobs:\n  .base: { stage: test, scrpt: ls }\n",
+      });
+      for (const command of ["check", "dryrun"]) {
+        const { status, stdout, stderr } = await sandbox.cicd(command);
+        expect(status).toBe(2);
+        expect(stdout + stderr).toContain('ci/base.yml:2:25 error [CONFIG_UNKNOWN_KEY] unknown key "scrpt"');
+        expect(stdout + stderr).toContain("    2 |   .base: { stage: test, scrpt: ls }");
+      }
+    });
+  });
+
   describe("a pipeline file that cannot be read", () => {
     test("is reported beside the others", async () => {
       await using sandbox = await open({ ".cicd-pipelines/good.yml": named("good") });

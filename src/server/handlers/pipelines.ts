@@ -7,6 +7,7 @@ import { factsWithoutSource } from "../../app/gather-facts.ts";
 import { FILES_ALONE, judgePipelines } from "../../app/judge-pipelines.ts";
 import { planFiles } from "../../app/prepare-runs.ts";
 import type { LoadedFile } from "../../app/run-request.ts";
+import { treeOfSent } from "../../app/sent-tree.ts";
 import { takeByHand } from "../../app/take-by-hand.ts";
 import { CicdError } from "../../errors/cicd-error.ts";
 import type { Handlers } from "../handler.ts";
@@ -38,20 +39,21 @@ export const pipelineHandlers: Handlers<"check" | "dryRun" | "explainPlan"> = {
 };
 
 async function judge(
-  body: BodyOf<"check">,
+  body: BodyOf<"check"> & { variables?: Record<string, string> },
   { app, executor, judging, limits, signal, mayIdle }: Context,
 ): Promise<LoadedFile[]> {
   const release = judging.take();
   mayIdle();
   const late = AbortSignal.timeout(limits.judgeMs);
-  const { files, overrides, pipeline } = body;
+  const { files, overrides, pipeline, around, variables = {} } = body;
+  const tree = around === undefined ? FILES_ALONE : treeOfSent(around, variables);
   const choice = withDefaultImage(app, {
     overrides,
     imageRequired: body.imageRequired ?? executor === "docker",
     ...(pipeline === undefined ? {} : { pipeline }),
   });
   try {
-    return await judgePipelines(files, choice, FILES_ALONE, AbortSignal.any([signal, late]));
+    return await judgePipelines(files, choice, tree, AbortSignal.any([signal, late]));
   } catch (error) {
     if (!late.aborted || error !== late.reason) throw error;
     throw new CicdError("SERVER_BUSY", "the server has not come to judge these files in time", {
