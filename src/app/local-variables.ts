@@ -50,6 +50,18 @@ export async function readLocalVariables(files: Files, root: string): Promise<Lo
   return { plain: Object.fromEntries(plain), secrets, files: there, warnings };
 }
 
+/** A sentence about those that a run on a server does not get; `root`: of the working tree it is made of. */
+export async function unsentVariables(files: Files, root: string): Promise<string[]> {
+  const names = [ENV_FILE, VARIABLES_FILE];
+  const texts = await Promise.all(names.map((name) => files.readBelow(root, name)));
+  const there = names.filter((_, index) => texts[index] !== undefined);
+  if (there.length === 0) return [];
+  const verb = there.length === 1 ? "is" : "are";
+  return [
+    `${there.join(" and ")} ${verb} for runs on this host: give a server's run what it needs by --var or cicd secret set`,
+  ];
+}
+
 /**
  * A sentence about each line that is passed over, and about those of the files that git does not ignore: they are in every snapshot,
  * and soon in a commit.

@@ -4,6 +4,7 @@ import type { App } from "../app/app.ts";
 import { checkCommit } from "../app/find-run.ts";
 import { readOverrides } from "../app/judge-pipelines.ts";
 import { openSource } from "../app/load-pipelines.ts";
+import { unsentVariables } from "../app/local-variables.ts";
 import type { PlanRequest, StartedRuns } from "../app/service.ts";
 import { CicdError } from "../errors/cicd-error.ts";
 import type { Source } from "../run/workspace.ts";
@@ -35,7 +36,11 @@ export async function startRuns(
   if (source === undefined) return start(client, { ...common, source: toUrlSource(request) }, [], signal);
   const repo = await sources.sharedRepo(request.repo, signal);
   const described = { ...source.source, repo };
-  return startTree(client, app, source, { ...common, source: { kind: "tree", described } }, signal);
+  const body: StartBody = { ...common, source: { kind: "tree", described } };
+  const started = await startTree(client, app, source, body, signal);
+  if (started.kind !== "started") return started;
+  const unsent = await unsentVariables(app.files, source.source.repo.key);
+  return { ...started, warnings: [...started.warnings, ...unsent] };
 }
 
 async function startTree(

@@ -52,6 +52,19 @@ describe("on a server with PostgreSQL", () => {
       expect(await sent("-b", "main")).toEqual(["0", "6"]);
     });
 
+    test("says which of the user's own files are not sent", async () => {
+      await using sandbox = await mode.open({
+        ".gitignore": ".env\n.cicd\n",
+        ".cicd-pipelines/web.yml": SHOW.replace("cat kept.txt changed.txt new.txt", 'echo "own=$OWN"'),
+        ".env": "OWN=mine\n",
+        ".cicd/variables.yml": "OWN: mine\n",
+      });
+      const { status, stderr } = await sandbox.cicd("run");
+      expect([status, stderr]).toEqual([0, expect.any(String)]);
+      expect(stderr).toContain(".env and .cicd/variables.yml are for runs on this host");
+      expect(stderr).toMatch(/own=$/m);
+    });
+
     test("of a URL has the server clone it, or say why not", async () => {
       await using sandbox = await mode.open({ "README.md": "" });
       const { status, stderr } = await sandbox.cicd("run", "-r", "https://127.0.0.1/some/repository.git");
