@@ -85,7 +85,7 @@ export async function factsFor(
   try {
     const source = await openSource(app, request, signal);
     const local = await readLocalVariables(app.files, source.source.repo.key);
-    return await factsOfSource(source, files, { ...options, local });
+    return await factsOfSource(source, { ...options, local });
   } catch (error) {
     const isLone = error instanceof CicdError && error.code === "GIT_NOT_A_REPOSITORY";
     if (!isLone) throw error;

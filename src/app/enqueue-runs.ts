@@ -67,7 +67,7 @@ export async function queueFiles(
   request: QueueRequest,
   signal: AbortSignal,
 ): Promise<{ runs: RunRecord[]; warnings: string[] }> {
-  const facts = await factsOfSource(source, files, {
+  const facts = await factsOfSource(source, {
     ...request,
     secretNames: (key) => secretNames(app, key),
   });

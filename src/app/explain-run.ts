@@ -135,6 +135,9 @@ function whyPending(
   return `is queued: it starts ${turn}${group}`;
 }
 
+/** What no later stage waits for or is skipped by. */
+const PASSED: ReadonlySet<string> = new Set(["success", "warning", "ignored", "skipped"]);
+
 function startedBy({ index }: JobRecord, { children }: Moment): string[] {
   const child = children.get(index);
   return child === undefined ? [] : [describeChild(child)];
@@ -147,9 +150,11 @@ function orderOf(detail: RunDetail, planned: PlannedJob): { order?: string[] } {
   const how = ({ name, state, failureReason }: JobRecord) =>
     `${name} (${toStatusWord(state)}${failureReason === null ? "" : `: ${failureReason}`})`;
   if (planned.needs !== null) return { order: [`needs ${fewOf(before.map(how))}`] };
-  const rest = before.filter(({ state }) => state !== "success");
+  const rest = before.filter((other) => !PASSED.has(normalState(other)));
   const stages = fewOf(detail.run.plan.stages.slice(0, planned.stageIndex));
-  const others = rest.length === 0 ? "all have succeeded" : `not succeeded: ${fewOf(rest.map(how))}`;
+  const isDone = before.every(({ state }) => state === "success");
+  const passed = isDone ? "all have succeeded" : "none of them holds it up";
+  const others = rest.length === 0 ? passed : `not succeeded: ${fewOf(rest.map(how))}`;
   return { order: [`after all jobs of the earlier stages: ${stages}; ${others}`] };
 }
 

@@ -33,18 +33,10 @@ export interface FactsOptions {
   local?: LocalVariables;
 }
 
-/** `files`: what is to be planned; git is asked only for what they name. "all": they may name anything. */
-export async function factsOfSource(
-  source: Source,
-  files: readonly LoadedFile[] | "all",
-  options: FactsOptions,
-): Promise<FactsAtHand> {
+export async function factsOfSource(source: Source, options: FactsOptions): Promise<FactsAtHand> {
   const { trigger, executor, pullRequest, local = NO_LOCAL_VARIABLES } = options;
   const { branch, tag, commit, commitMessage, repo } = source.source;
-  const isNamed =
-    files === "all" ||
-    files.some(({ texts }) => texts.some(({ text }) => text.includes("CI_DEFAULT_BRANCH")));
-  const defaultBranch = options.defaultBranch ?? (isNamed ? await source.defaultBranch() : null);
+  const defaultBranch = options.defaultBranch ?? (await source.defaultBranch());
   return {
     predefined: triggerVariables({
       ...{ trigger, executor, pullRequest, branch, tag, commit, commitMessage, defaultBranch },

@@ -71,7 +71,11 @@ export interface IncludeOptions extends FactsOptions {
 
 /** The tree of an opened source. */
 export function includesOf(source: Source, options: IncludeOptions): IncludeTree {
-  const facts = () => factsOfSource(source, "all", options);
+  let asked: ReturnType<typeof factsOfSource> | undefined;
+  const facts = () => {
+    asked ??= factsOfSource(source, options);
+    return asked;
+  };
   return {
     async read(path) {
       const text = await source.readFile(path);

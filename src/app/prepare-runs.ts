@@ -35,7 +35,7 @@ export async function prepareRuns(
   const taken = takeByHand(files, request.pipeline !== undefined || request.file !== undefined);
   const root = source.source.repo.key;
   const local = await readLocalVariables(app.files, root);
-  const facts = await factsOfSource(source, taken.files, {
+  const facts = await factsOfSource(source, {
     ...request,
     local,
     secretNames: (key) => secretNames(app, key),

@@ -50,7 +50,9 @@ export function findCandidates(
 
 function decide(instance: Instance, context: RunContext): Candidate | LeftOut {
   const { job, name, values } = instance;
-  if (job.implicitNoMergeRequest && context.facts.predefined.CI_PIPELINE_SOURCE === "merge_request_event") {
+  const { predefined, run } = context.facts;
+  const source = run.CI_PIPELINE_SOURCE ?? predefined.CI_PIPELINE_SOURCE;
+  if (job.implicitNoMergeRequest && source === "merge_request_event") {
     return { job: name, reason: "jobs without rules are in runs of branches and tags only", why: [] };
   }
   const own: Candidate = {

@@ -60,6 +60,7 @@ const PIPELINE_SOURCES: Record<string, string> = {
 
 function pullRequestVariables(pullRequest: PullRequest): Record<string, string> {
   return {
+    CI_MERGE_REQUEST_ID: String(pullRequest.number),
     CI_MERGE_REQUEST_IID: String(pullRequest.number),
     CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: pullRequest.sourceBranch,
     CI_MERGE_REQUEST_TARGET_BRANCH_NAME: pullRequest.targetBranch,

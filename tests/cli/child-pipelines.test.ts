@@ -43,6 +43,9 @@ test("a pipeline that waits for somebody is named by its parent, and goes on by 
   const ship = JSON.parse(json.stdout).run.stages[1].jobs[0];
   expect(ship.child).toMatchObject({ pipeline: "web/ship", number: 1, status: "success" });
 
+  const explained = await sandbox.cicd("explain", "-p", "web/ship", "approve");
+  expect(explained.stdout).toContain('web/ship #1 (success)\n"approve" succeeded');
+
   // Without a pipeline, the run that somebody has started is meant.
   expect((await sandbox.cicd("logs")).stdout).toContain("[tag] ");
   expect((await sandbox.cicd("logs", "-p", "web/ship")).stdout).toContain("ships web:1.2");

@@ -52,12 +52,18 @@ export default defineCicdCommand({
     const explanations: ExplanationJson[] = [];
     if (flags.run === undefined) {
       const selection = toPipelineSelection(flags, config.executor ?? "docker");
-      const answer = await service.explainPlan(
-        { ...selection, variables: toVariables(flags.var), job },
-        signal,
-      );
-      if (answer.kind === "invalid") throw await refuseInvalid(answer.files, output);
       const isSupposed = Object.values(supposed).some((value) => value !== undefined && value.length > 0);
+      const request = { ...selection, variables: toVariables(flags.var), job };
+      const answer = await service.explainPlan(request, signal).catch(async (error: unknown) => {
+        // A pipeline that another one starts has no file of its name, but runs.
+        const { pipeline } = flags;
+        if (pipeline === undefined || isSupposed || !isNotThere(error)) throw error;
+        const recorded = await ofNewestRun(service, flags, pipeline, job, signal);
+        if (recorded.length === 0) throw error;
+        explanations.push(...recorded);
+        return { kind: "explained" as const, explanations: [] };
+      });
+      if (answer.kind === "invalid") throw await refuseInvalid(answer.files, output);
       for (const planned of answer.explanations) {
         explanations.push(planned);
         if (!isSupposed)
@@ -72,6 +78,10 @@ export default defineCicdCommand({
     return undefined;
   },
 });
+
+function isNotThere(error: unknown): boolean {
+  return error instanceof CicdError && error.code === "CONFIG_NOT_FOUND";
+}
 
 /** Nothing where no run is recorded, or the newest one knows no such job. */
 async function ofNewestRun(
