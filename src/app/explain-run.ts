@@ -2,12 +2,14 @@ import { formatDuration } from "../pipeline/duration.ts";
 import { describePlanned, fewOf, points } from "../plan/describe-job.ts";
 import { isInstanceOf } from "../plan/matrix.ts";
 import type { LeftOut, PlannedJob } from "../plan/plan.ts";
+import { isPutOff } from "../run/job-moves.ts";
 import {
   type AttemptRecord,
   type EpochMs,
   type JobRecord,
   type RunRecord,
   TERMINAL_JOB_STATES,
+  TERMINAL_RUN_STATUSES,
 } from "../run/records.ts";
 import type { WorkerRecord } from "../run/registry.ts";
 import { isRetryWanted } from "../run/retry-policy.ts";
@@ -68,6 +70,7 @@ function explainJob(detail: RunDetail, job: JobRecord, moment: Moment): Explaine
       ...points("attempt", attemptsOf(detail, job)),
       ...points("retry", retriesOf(detail, job, planned)),
       ...points("run", aboutRun(detail)),
+      ...points("next", nextCommand(detail, job, moment)),
     ],
   };
 }
@@ -133,6 +136,20 @@ function whyPending(
   const group =
     planned.resourceGroup === null ? "" : ` and no other run has the resource group ${planned.resourceGroup}`;
   return `is queued: it starts ${turn}${group}`;
+}
+
+/** How it goes on with it by hand, where it can. */
+function nextCommand({ run }: RunDetail, job: JobRecord, { now }: Moment): string[] {
+  const of = `-p ${shellWord(run.pipeline)} --run ${run.number}`;
+  if (job.state === "manual" || isPutOff(job, now)) return [`cicd play ${of} ${shellWord(job.name)}`];
+  const isOver = TERMINAL_RUN_STATUSES.has(run.status);
+  const mayAgain = job.state === "failed" || job.state === "canceled";
+  return isOver && mayAgain ? [`cicd retry ${of} --job ${shellWord(job.name)}`] : [];
+}
+
+/** As it is written in a shell. */
+function shellWord(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** What no later stage waits for or is skipped by. */

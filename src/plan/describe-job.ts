@@ -26,6 +26,7 @@ export const POINT_KINDS = [
   "started",
   "attempt",
   "run",
+  "next",
 ] as const;
 export type PointKind = (typeof POINT_KINDS)[number];
 
