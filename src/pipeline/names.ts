@@ -84,13 +84,13 @@ function pathProblem(path: string, of: string, insteadOfNot: string): TextProble
   return undefined;
 }
 
-/** What the label of a worker, and a tag that asks for it, is made of. */
-export const LABEL_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,62}$";
+/** What a tag that asks for a worker's label is made of. Variables may stand in it: what they make of it is seen in the run. */
+export const TAG_PATTERN = "^(?:[A-Za-z0-9][A-Za-z0-9._:/-]{0,62}|(?=.*\\$)[A-Za-z0-9._:/${}-]{1,255})$";
 
 export function labelProblem(label: string): TextProblem | undefined {
-  if (new RegExp(LABEL_PATTERN).test(label)) return undefined;
+  if (new RegExp(TAG_PATTERN).test(label)) return undefined;
   return {
     message: `"${label.slice(0, 80)}" cannot be a label`,
-    hint: "use at most 63 letters, digits and . _ : / -, a letter or digit first",
+    hint: "use at most 63 letters, digits and . _ : / -, a letter or digit first; $VARIABLES may stand in it",
   };
 }

@@ -1,6 +1,7 @@
 import type { Facts } from "../pipeline/facts.ts";
 import type { Variables } from "../pipeline/pipeline.ts";
-import type { Candidate } from "./candidates.ts";
+import { type Candidate, knownVariables, type RunContext } from "./candidates.ts";
+import { expandReferences } from "./expand.ts";
 import { type ByOrigin, neededBy } from "./needs.ts";
 import type { PlannedJob } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
@@ -75,11 +76,20 @@ export function planJobs(options: Included): {
       inheritVariables: job.inheritVariables,
       timeoutMs: job.timeoutMs,
       retry: job.retry,
-      tags: job.tags,
+      tags: plannedTags(candidate, { facts, variables }),
       interruptible: candidate.interruptible,
     };
   });
   return { jobs: planned, notes, problems };
+}
+
+/** With the variables that are known before the run; others stay as they are written, and no worker has such a label. */
+function plannedTags(candidate: Candidate, context: Pick<RunContext, "facts" | "variables">): string[] {
+  const { tags } = candidate.job;
+  if (!tags.some((tag) => tag.includes("$"))) return tags;
+  const known = knownVariables(candidate, context);
+  const expanded = tags.map((tag) => expandReferences(tag, (name) => known.get(name)));
+  return expanded.filter((tag) => tag !== "");
 }
 
 /** What it waits for and whether that hands it artifacts. Jobs that were not picked are no needs. Null: by stages. */

@@ -75,6 +75,16 @@ describe("a resource group", () => {
   });
 });
 
+test("tags are expanded with what is known before the run", () => {
+  const { plan } = createPlan(
+    pipelineOf(
+      '  a: { stage: build, script: ls, tags: ["$OS-x", "$NOPE", plain], variables: { OS: linux } }',
+    ),
+    { facts: NO_FACTS },
+  );
+  expect(plan!.jobs[0]!.tags).toEqual(["linux-x", "$NOPE", "plain"]);
+});
+
 describe("jobs of --manual", () => {
   const jobs = `
   build: { stage: build, script: ls }

@@ -1,5 +1,5 @@
 import { foreignJobKey } from "../foreign-keys.ts";
-import { LABEL_PATTERN, labelProblem } from "../names.ts";
+import { labelProblem, TAG_PATTERN } from "../names.ts";
 import { list, located, text, truth } from "../shape.ts";
 import { object } from "../shape-object.ts";
 import { script } from "../shape-script.ts";
@@ -42,7 +42,7 @@ export const shared = {
   timeout: { shape: timeout, about: "How long an attempt may take, such as 3h 30m. Default: 1h." },
   retry: { shape: retry, about: "Further attempts after a failure. Default: 0." },
   tags: {
-    shape: list(text({ noun: "a label", problem: labelProblem, schema: { pattern: LABEL_PATTERN } }), {
+    shape: list(text({ noun: "a label", problem: labelProblem, schema: { pattern: TAG_PATTERN } }), {
       noun: "a list of labels",
     }),
     about: "Labels that a worker must carry to take the job. A local run passes them over.",
