@@ -2,7 +2,7 @@ import { reportCycles } from "./check-cycles.ts";
 import { checkDelay } from "./check-delays.ts";
 import type { DiagnosticCode } from "./diagnostic.ts";
 import { type JobValue, MAX_JOBS, MAX_NEEDS, type NeedValue, type PipelineValue } from "./keywords/native.ts";
-import { combinations } from "./keywords/parallel.ts";
+import { combinations, instanceNames } from "./keywords/parallel.ts";
 import type { MatrixRow } from "./pipeline.ts";
 import type { ReadContext } from "./shape.ts";
 import type { Report, Span } from "./source.ts";
@@ -89,14 +89,27 @@ function checkStages(
   return index;
 }
 
+/** Jobs as often as `parallel` multiplies them, and names that this gives to two. */
 function checkCount(jobs: Map<string, JobEntry>, { report }: ReadContext): void {
-  if (jobs.size <= MAX_JOBS) return;
-  const first = [...jobs.values()][MAX_JOBS]!;
+  let count = 0;
+  let first: JobEntry | undefined;
+  for (const job of jobs.values()) {
+    const parallel = job.value?.values.parallel;
+    const names = parallel === undefined ? [] : instanceNames(job.name, parallel);
+    count += parallel === undefined ? 1 : names.length;
+    if (count > MAX_JOBS) first ??= job;
+    const taken = names.find((name) => jobs.has(name));
+    if (taken === undefined) continue;
+    const message = `two jobs would be named "${taken}": "${job.name}" is run that often`;
+    report.error("CONFIG_PARALLEL", jobs.get(taken)!.keySpan, message, "rename one of them");
+  }
+  if (first === undefined) return;
+  const message = `${count} jobs; ${MAX_JOBS} are supported`;
   report.error(
     "CONFIG_TOO_MANY_JOBS",
     first.keySpan,
-    `${jobs.size} jobs; ${MAX_JOBS} are supported`,
-    "split the pipeline",
+    message,
+    "split the pipeline, or make the matrices smaller",
   );
 }
 

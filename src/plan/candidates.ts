@@ -1,9 +1,7 @@
 import type { Facts, FactsWanted } from "../pipeline/facts.ts";
 import type { AllowFailure, Need, Pipeline, Variables, When } from "../pipeline/pipeline.ts";
-import { inheritedVariables } from "./environment.ts";
-import { expandVariables } from "./expand.ts";
 import { describeRules } from "./explain.ts";
-import { SET, withProjectAndRun } from "./known-variables.ts";
+import { type KnownVariables, knownOf, SET } from "./known-variables.ts";
 import { type Instance, instancesOf } from "./matrix.ts";
 import type { LeftOut, RuleTrace } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
@@ -103,17 +101,16 @@ function decideByRules(own: Candidate, context: RunContext): Candidate | LeftOut
 
 /** What is known before the job runs; ids and secrets are not. */
 export function knownVariables(
-  { job, name, node, variables }: Candidate,
-  context: Pick<RunContext, "facts" | "variables">,
-): ReadonlyMap<string, string> {
+  candidate: Candidate,
+  { facts, variables }: Pick<RunContext, "facts" | "variables">,
+): KnownVariables {
+  const { job, name, node } = candidate;
   const fixed: Record<string, string> = {
-    ...context.facts.predefined,
+    ...facts.predefined,
     CI_JOB_NAME: name,
     CI_JOB_STAGE: job.stage,
     CI_NODE_TOTAL: String(node?.total ?? 1),
     ...(node === null ? {} : { CI_NODE_INDEX: String(node.index) }),
   };
-  const written = { ...inheritedVariables(job, context.variables), ...variables };
-  const own = withProjectAndRun(written, context.facts, SET);
-  return new Map(Object.entries({ ...fixed, ...expandVariables(own, fixed) }));
+  return knownOf(candidate, variables, facts, { fixed, ofSecret: SET, unknown: "empty" });
 }

@@ -1,4 +1,4 @@
-import type { Variables } from "../pipeline/pipeline.ts";
+import type { Variable, Variables } from "../pipeline/pipeline.ts";
 
 /** Values that would grow beyond this stay as they are written: an environment cannot carry more. */
 const MAX_EXPANDED_LENGTH = 128 * 1024;
@@ -36,17 +36,30 @@ export function expandVariables(
   fixed: Record<string, string>,
   unknown: "empty" | "kept" = "empty",
 ): Record<string, string> {
+  const expanded = expandOnDemand(
+    (name) => (Object.hasOwn(values, name) ? values[name] : undefined),
+    fixed,
+    unknown,
+  );
+  return Object.fromEntries(Object.keys(values).map((name) => [name, expanded(name)!]));
+}
+
+/** The same of values that are looked up when something refers to them. */
+export function expandOnDemand(
+  variableOf: (name: string) => Variable | undefined,
+  fixed: Readonly<Record<string, string>>,
+  unknown: "empty" | "kept",
+): (name: string) => string | undefined {
   const finished = new Map<string, string>();
   const open = new Set<string>();
 
   function expandedValue(name: string): string | undefined {
-    if (!Object.hasOwn(values, name)) {
-      return Object.hasOwn(fixed, name) ? fixed[name] : unknown === "empty" ? "" : undefined;
-    }
-    const variable = values[name]!;
-    if (typeof variable !== "string" && !variable.expand) return variable.value;
     const known = finished.get(name);
     if (known !== undefined) return known;
+    const variable = variableOf(name);
+    if (variable === undefined)
+      return Object.hasOwn(fixed, name) ? fixed[name] : unknown === "empty" ? "" : undefined;
+    if (typeof variable !== "string" && !variable.expand) return variable.value;
     if (open.has(name) || open.size >= MAX_CHAIN) return undefined;
     open.add(name);
     const expanded = expandWithin(typeof variable === "string" ? variable : variable.value);
@@ -65,5 +78,5 @@ export function expandVariables(
     return length > MAX_EXPANDED_LENGTH ? text : expanded;
   }
 
-  return Object.fromEntries(Object.keys(values).map((name) => [name, expandedValue(name)!]));
+  return expandedValue;
 }

@@ -1,4 +1,4 @@
-import { combinations } from "../pipeline/keywords/parallel.ts";
+import { combinations, instanceNames } from "../pipeline/keywords/parallel.ts";
 import type { Job, MatrixRow, Parallel } from "../pipeline/pipeline.ts";
 
 /** One job of a run: what `parallel` makes of a job of the file, or that job itself. */
@@ -10,16 +10,16 @@ export interface Instance {
   node: { index: number; total: number } | null;
 }
 
-/** In the order of the matrix: `test 1/2`, or `test: [a, b]` with the values in written order. */
+/** In the order of the matrix. */
 export function instancesOf(job: Job): Instance[] {
   const { name, parallel } = job;
   if (parallel === undefined) return [{ name, job, values: {}, node: null }];
   const all = valuesOf(parallel);
-  return all.map((values, at) => {
-    const written = Object.values(values);
-    const suffix = parallel.kind === "count" ? ` ${at + 1}/${all.length}` : `: [${written.join(", ")}]`;
-    return { name: name + suffix, job, values, node: { index: at + 1, total: all.length } };
-  });
+  const names = instanceNames(name, parallel);
+  return all.map((values, at) => ({
+    ...{ name: names[at]!, job, values },
+    node: { index: at + 1, total: all.length },
+  }));
 }
 
 function valuesOf(parallel: Parallel): Record<string, string>[] {

@@ -1,9 +1,8 @@
 import type { Facts } from "../pipeline/facts.ts";
 import type { Image, Service, Variables } from "../pipeline/pipeline.ts";
 import type { Candidate } from "./candidates.ts";
-import { inheritedVariables } from "./environment.ts";
-import { expandReferences, expandVariables } from "./expand.ts";
-import { REFERRED, withProjectAndRun } from "./known-variables.ts";
+import { expandReferences } from "./expand.ts";
+import { knownOf, REFERRED } from "./known-variables.ts";
 import type { PlanNote } from "./plan-note.ts";
 
 /** Names that only a run knows the values of. */
@@ -21,17 +20,16 @@ export function plannedImages(
     void notes.push({ code, message, job: name, at: job.at });
   const expand = <T extends Image>(image: T, what: string): T => {
     if (!image.name.includes("$")) return image;
-    const written = { ...inheritedVariables(job, global), ...candidate.variables };
-    const own = withProjectAndRun(written, facts, REFERRED);
-    const known = new Map(Object.entries(expandVariables(own, {}, "kept")));
+    const known = knownOf(candidate, global, facts, { fixed: {}, ofSecret: REFERRED, unknown: "kept" });
     const expanded = expandReferences(image.name, (reference) => {
-      if (!known.has(reference) && !OF_THE_RUN.test(reference)) {
+      const value = known.get(reference);
+      if (value === undefined && !OF_THE_RUN.test(reference)) {
         note(
           "PLAN_UNDEFINED_VARIABLE",
           `the image of ${what} refers to $${reference}, which nothing defines`,
         );
       }
-      return known.get(reference);
+      return value;
     });
     return { ...image, name: expanded };
   };

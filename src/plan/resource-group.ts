@@ -1,5 +1,6 @@
 import { type Candidate, knownVariables, type RunContext } from "./candidates.ts";
 import { expandReferences } from "./expand.ts";
+import type { KnownVariables } from "./known-variables.ts";
 import type { PlannedJob } from "./plan.ts";
 import type { PlanProblem } from "./select-jobs.ts";
 
@@ -26,11 +27,7 @@ export function plannedGroup(
   return group;
 }
 
-function environmentName(
-  { job }: Candidate,
-  reference: string,
-  known: ReadonlyMap<string, string>,
-): string | undefined {
+function environmentName({ job }: Candidate, reference: string, known: KnownVariables): string | undefined {
   if (reference !== "CI_ENVIRONMENT_NAME" || job.environment === undefined) return undefined;
   const name = expandReferences(job.environment.name, (inner) => known.get(inner));
   return name.includes("$") ? undefined : name;

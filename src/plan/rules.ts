@@ -4,14 +4,14 @@ import type { Facts, FactsWanted } from "../pipeline/facts.ts";
 import type { Expression, Rule } from "../pipeline/pipeline.ts";
 import { comparedSecrets } from "./compared-secrets.ts";
 import { expandReferences } from "./expand.ts";
-import { SET } from "./known-variables.ts";
+import { type KnownVariables, SET } from "./known-variables.ts";
 import type { RuleTrace } from "./plan.ts";
 import type { PlanNote } from "./plan-note.ts";
 
 export interface RuleContext {
   facts: Facts;
   /** Everything that rules see, expanded. */
-  variables: ReadonlyMap<string, string>;
+  variables: KnownVariables;
   /** What a rule without `when` means: the job's. */
   when: string;
   /** What rules looked at and nobody fetched is noted here. */

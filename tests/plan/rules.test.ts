@@ -240,3 +240,25 @@ test("an image of a variable that nothing defines is doubted, one that a run def
   expect(image("node:$VERSION")).toMatchObject([{ code: "PLAN_UNDEFINED_VARIABLE", job: "a" }]);
   expect(image("app:$CI_COMMIT_SHA")).toEqual([]);
 });
+
+describe("variables that no rule asks for", () => {
+  test("cost nothing, however many there are in however many jobs", () => {
+    let read = 0;
+    const pipeline = pipelineOf(
+      Array.from(
+        { length: 50 },
+        (_, at) => `  j${at}: { stage: build, script: ls, rules: [{ if: $V1 == "xx" }] }\n`,
+      ).join(""),
+      `variables: {${Array.from({ length: 100 }, (_, at) => `V${at}: "${at === 0 ? "x" : "x$V0"}"`).join(", ")}}`,
+    );
+    const variables = new Proxy(pipeline.variables, {
+      get: (all, name: string) => {
+        read += 1;
+        return all[name];
+      },
+    });
+    const { plan } = createPlan({ ...pipeline, variables }, { facts: NO_FACTS });
+    expect(plan?.jobs.length).toBe(50);
+    expect(read).toBeLessThan(50 * 10);
+  });
+});

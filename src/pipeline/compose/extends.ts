@@ -2,7 +2,7 @@ import { describeNode, type Entry, type MapNode, type Node } from "../node.ts";
 import type { ReadContext } from "../shape.ts";
 import type { Span } from "../source.ts";
 import type { Budget } from "./limits.ts";
-import { mergeMaps } from "./merge-nodes.ts";
+import { countEntries, mergeMaps } from "./merge-nodes.ts";
 
 /** Levels of templates that extend templates, as in GitLab. */
 const MAX_LEVELS = 11;
@@ -33,6 +33,7 @@ export function extendJobs(
 class Extender {
   private readonly done = new Map<string, Extended>();
   private readonly path: string[] = [];
+  private readonly sizes = new Map<string, number>();
 
   constructor(
     private readonly jobs: Map<string, Entry>,
@@ -64,11 +65,17 @@ class Extender {
         return { value: { kind: "broken", span: own.span }, levels: 0 };
       if (parent.value.kind !== "map") continue;
       levels = Math.max(levels, parent.levels + 1);
-      if (!this.budget.take(parent.value.entries.size, span)) break;
+      if (!this.budget.take(this.sizeOf(name, parent.value), span)) break;
       inherited = mergeMaps(inherited, parent.value, "replace");
     }
     if (levels > MAX_LEVELS) this.report(entry.keySpan, `more than ${MAX_LEVELS} levels of templates`);
     return { value: mergeMaps(inherited, { ...own, entries: rest }, "remove"), levels };
+  }
+
+  private sizeOf(name: string, parent: MapNode): number {
+    const size = this.sizes.get(name) ?? countEntries(parent);
+    this.sizes.set(name, size);
+    return size;
   }
 
   private parents({ value }: Entry): { name: string; span: Span }[] {

@@ -64,8 +64,13 @@ class Interpolator {
 
   private text(text: string, span: Span): string {
     if (!text.includes("$[[")) return text;
-    const made = text.replace(BLOCK, (written, block: string) => this.block(block, span) ?? written);
-    return this.by.budget.takeCharacters(made.length, span) ? made : text;
+    const { budget } = this.by;
+    if (!budget.takeCharacters(text.length, span)) return text;
+    const made = text.replace(BLOCK, (written, block: string) => {
+      const value = budget.isSpent ? undefined : this.block(block, span);
+      return value === undefined || !budget.takeCharacters(value.length, span) ? written : value;
+    });
+    return budget.isSpent ? text : made;
   }
 
   private block(block: string, span: Span): string | undefined {

@@ -1,5 +1,12 @@
 import type { Entry, MapNode, Node } from "../node.ts";
 
+/** Entries of a mapping and of the mappings in it: what a merge may have to copy. */
+export function countEntries({ entries }: MapNode): number {
+  let count = entries.size;
+  for (const { value } of entries.values()) if (value.kind === "map") count += countEntries(value);
+  return count;
+}
+
 /**
  * `over` laid over `under`: mappings merge key by key, everything else is replaced. Entries keep their places; the mapping has
  * that of `over`. Neither is changed. `nulls`: what an empty value of `over` does to a key of `under`: takes it away, or replaces

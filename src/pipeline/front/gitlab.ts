@@ -14,7 +14,7 @@ import { buildJob, type JobContext } from "./build-job.ts";
 import { buildOn } from "./build-on.ts";
 import { buildOptions, buildVariables, buildWorkflow } from "./build-values.ts";
 import type { Front } from "./front.ts";
-import { namedSecrets } from "./named-secrets.ts";
+import { namedSecrets, namesReferredTo } from "./named-secrets.ts";
 import { onlyExceptRules } from "./only-except.ts";
 
 /** All pipelines of this form have this name: runs are numbered by it. */
@@ -124,20 +124,22 @@ function buildGitlab(value: GitlabValue, given: Pick<JobContext, "children" | "d
   const context = { defaults: defaults?.values ?? {}, stage: DEFAULT_STAGE, ...given };
   const named = stages?.map((stage) => stage.value) ?? GITLAB_STAGES;
   const built = buildWorkflow(workflow);
+  const global = buildVariables(variables);
+  const referred = namesReferredTo(global);
   return {
     form: "gitlab",
     name: GITLAB_NAME,
     stages: [EDGE_STAGES[0]!, ...named.filter((stage) => !EDGE_STAGES.includes(stage)), EDGE_STAGES[1]!],
     on: buildOn(["push", "tag", "pull_request", "manual"]),
     workflow: built,
-    variables: buildVariables(variables),
+    variables: global,
     ...buildOptions(variables),
     jobs: [...(jobs ?? [])].map(([jobName, { value: job, keySpan }]) => {
       const { only, except } = job!.values;
       const rules = onlyExceptRules(only, except, built.rules !== undefined);
       const plain = buildJob(jobName, job!, keySpan, context);
       const isImplicit = plain.rules === undefined && rules === undefined && built.rules === undefined;
-      const secrets = namedSecrets(plain, buildVariables(variables));
+      const secrets = namedSecrets(plain, referred);
       const inferred = secrets.length === 0 ? {} : { secrets, secretsInferred: true as const };
       return { ...plain, ...inferred, rules: plain.rules ?? rules, implicitNoMergeRequest: isImplicit };
     }),

@@ -74,12 +74,20 @@ export function combinations(rows: MatrixRow[]): Record<string, string>[] {
   );
 }
 
+/** What the instances of a job are called, in their order: `test 1/2`, or `test: [a, b]` with the values in written order. */
+export function instanceNames(name: string, parallel: Parallel): string[] {
+  if (parallel.kind === "count")
+    return Array.from({ length: parallel.count }, (_, at) => `${name} ${at + 1}/${parallel.count}`);
+  return combinations(parallel.rows).map((values) => `${name}: [${Object.values(values).join(", ")}]`);
+}
+
 /** Reports a matrix that is too large, or that makes two jobs of one name. */
 function checkMatrix(rows: MatrixRow[], node: Node, { report }: ReadContext): boolean {
   const size = (row: MatrixRow) => row.reduce((product, { values }) => product * values.length, 1);
   const total = rows.reduce((sum, row) => sum + size(row), 0);
   if (total > MAX_PARALLEL) {
-    const message = `the matrix makes ${total} jobs; ${MAX_PARALLEL} are allowed`;
+    const shown = total > 1e6 ? "more than a million" : total;
+    const message = `the matrix makes ${shown} jobs; ${MAX_PARALLEL} are allowed`;
     report.error("CONFIG_PARALLEL", node.span, message, "take values away, or split the job");
     return false;
   }
