@@ -11,6 +11,8 @@ export interface Keyword<T = unknown> {
   required?: string;
   /** Keys beside which it need not stand. */
   unless?: readonly string[];
+  /** In GitLab's form it may be absent nevertheless. */
+  isLax?: true;
 }
 
 type OnUnknown = (key: string, value: Node, keySpan: Span, context: ReadContext) => boolean;
@@ -88,6 +90,8 @@ function readKeys<K extends Keywords>(
   const values: Record<string, unknown> = {};
   const keySpans = new Map<string, Span>();
   node.entries.forEach((entry, key) => {
+    // What stood below it was taken away or commented out: on GitLab the key is as good as absent.
+    if (context.lax === true && isNull(entry.value) && Object.hasOwn(keywords, key)) return;
     keySpans.set(key, entry.keySpan);
     if (!Object.hasOwn(keywords, key)) refuseKey(key, entry, options, context);
     else {
@@ -96,12 +100,16 @@ function readKeys<K extends Keywords>(
     }
   });
   for (const key of options.demanded) {
-    if (node.entries.has(key)) continue;
-    const { required: hint, unless } = keywords[key]!;
-    if (unless?.some((other) => node.entries.has(other))) continue;
+    if (keySpans.has(key)) continue;
+    const { required: hint, unless, isLax = false } = keywords[key]!;
+    if ((isLax && context.lax === true) || unless?.some((other) => keySpans.has(other))) continue;
     context.report.error("CONFIG_MISSING_KEY", headOf(node), `the key "${key}" is missing`, hint);
   }
   return { values: values as ObjectOf<K>, keySpans, span: node.span };
+}
+
+function isNull(node: Node): boolean {
+  return node.kind === "scalar" && node.value === null;
 }
 
 function refuseKey(

@@ -69,6 +69,9 @@ export class Includer {
     if (entry === undefined) return document;
     const entries = new Map(document.entries);
     entries.delete("include");
+    const { value } = entry;
+    const isEmpty = value.kind === "scalar" && value.value === null;
+    if (isEmpty && this.options.form === "gitlab") return { ...document, entries };
     const below = this.merged(document.span, this.chosen(entry.value, NO_INPUTS), chain);
     return mergeMaps(below, { ...document, entries }, "replace");
   }

@@ -23,6 +23,7 @@ export const artifacts = object(
       about: "Files, directories and patterns to keep, relative to the workspace.",
       required: "say what to keep: paths: [dist/]",
       unless: ["reports", "untracked"],
+      isLax: true,
     },
     untracked: { shape: truth(), about: "Keep everything that is not in the snapshot as well." },
     exclude: { shape: artifactPaths(0), about: "Patterns of files to leave out." },

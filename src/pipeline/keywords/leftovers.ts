@@ -2,7 +2,7 @@ import type { Node } from "../node.ts";
 import type { ReadContext } from "../shape.ts";
 import type { Span } from "../source.ts";
 
-type Place = "job" | "environment" | "image" | "artifacts" | "cache" | "workflow";
+type Place = "job" | "default" | "environment" | "image" | "artifacts" | "cache" | "workflow";
 
 /** Keys that GitLab knows and that change nothing of what runs here; said of each what comes of it. */
 const LEFTOVERS: Record<Place, Record<string, string>> = {
@@ -16,6 +16,10 @@ const LEFTOVERS: Record<Place, Record<string, string>> = {
     publish: "nothing is published: the job runs and its artifacts are kept",
     release: "no release is made: the job runs",
     secrets: "no vault is asked: the job gets what is set with cicd secret set and it refers to",
+  },
+  default: {
+    id_tokens: "no tokens are issued, and these variables are not set",
+    identity: "jobs get no identity of a cloud",
   },
   environment: {
     auto_stop_in: "nothing is stopped by itself",

@@ -9,6 +9,7 @@ import { hooks } from "./hooks.ts";
 import { image } from "./image.ts";
 import { inherit, job, shared } from "./job.ts";
 import { jobsOf } from "./jobs.ts";
+import { passOver } from "./leftovers.ts";
 import { need } from "./needs.ts";
 import { ON_KEYWORDS, on } from "./on.ts";
 import { PARALLEL_KEYS } from "./parallel.ts";
@@ -31,7 +32,9 @@ export const MAX_NEEDS = 1000;
 export const defaults = object(shared, {
   noun: "a mapping with image, timeout, ...",
   elsewhere: foreignJobKey,
-  onUnknown: refuseUnsupported("default"),
+  onUnknown: (key, value, span, context) =>
+    (context.lax === true && passOver("default")(key, value, span, context)) ||
+    refuseUnsupported("default")(key, value, span, context),
 });
 
 /** The whole file. */
