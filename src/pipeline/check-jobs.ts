@@ -189,7 +189,8 @@ function checkNeed(
   if (needed === undefined) {
     if (need.values.optional === true) return;
     const hint =
-      suggester.hint(name, jobs.keys(), job.name) ?? `add the job, or write { job: ${name}, optional: true }`;
+      suggester.hint(name, jobs.keys(), job.name) ??
+      `add the job, or write { job: ${JSON.stringify(name)}, optional: true }`;
     report.error("CONFIG_UNKNOWN_NEED", span, `there is no job "${name}"`, hint);
     return;
   }
@@ -238,13 +239,13 @@ function checkDependencies(
 ): void {
   const needed = values.needs && new Set(values.needs.map((need) => need.values.job?.value));
   for (const { value: name, span } of values.dependencies ?? []) {
-    const found = jobs.get(name);
+    const found = jobs.get(name) ?? jobOfInstance(name, jobs);
     const fail = (code: DiagnosticCode, message: string, hint: string) =>
       report.error(code, span, message, hint);
     if (found === undefined) {
       const hint = suggester.hint(name, jobs.keys(), job.name) ?? "name a job of an earlier stage";
       fail("CONFIG_UNKNOWN_NEED", `there is no job "${name}"`, hint);
-    } else if (needed !== undefined && !needed.has(name)) {
+    } else if (needed !== undefined && !needed.has(found.name)) {
       fail("CONFIG_UNKNOWN_NEED", `the job does not need "${name}"`, 'put it into "needs", too');
     } else if (needed === undefined) {
       const own = stageIndex.get(job.stage ?? "");
@@ -253,6 +254,14 @@ function checkDependencies(
       const message = `the job "${name}" is of no earlier stage`;
       fail("CONFIG_NEED_LATER_STAGE", message, "without needs, artifacts come from earlier stages alone");
     }
+  }
+}
+
+/** The job that is multiplied, among others, to one of this name. */
+function jobOfInstance(name: string, jobs: Map<string, JobEntry>): JobEntry | undefined {
+  for (const job of jobs.values()) {
+    const parallel = name.startsWith(job.name) ? job.value?.values.parallel : undefined;
+    if (parallel !== undefined && instanceNames(job.name, parallel).includes(name)) return job;
   }
 }
 

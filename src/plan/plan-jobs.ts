@@ -122,6 +122,8 @@ function supplying(
           .map(([needed]) => needed)
           .sort((a, b) => position.get(a.name)! - position.get(b.name)!);
   const taken =
-    dependencies === undefined ? offered : offered.filter(({ job }) => dependencies.includes(job.name));
+    dependencies === undefined
+      ? offered
+      : offered.filter(({ job, name }) => dependencies.includes(job.name) || dependencies.includes(name));
   return taken.map(({ name }) => name);
 }

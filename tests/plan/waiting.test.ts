@@ -75,6 +75,15 @@ describe("a resource group", () => {
   });
 });
 
+test("artifacts of one instance alone may be fetched", () => {
+  const jobs = `
+  a: { stage: build, script: ls, parallel: { matrix: [{ OS: [linux, darwin] }] }, artifacts: { paths: [x] } }
+  b: { stage: test, script: ls, dependencies: ["a: [linux]"] }
+`;
+  const { plan } = createPlan(pipelineOf(jobs), { facts: NO_FACTS });
+  expect(plan!.jobs.at(-1)).toMatchObject({ name: "b", artifactsFrom: ["a: [linux]"] });
+});
+
 test("tags are expanded with what is known before the run", () => {
   const { plan } = createPlan(
     pipelineOf(
