@@ -2,15 +2,14 @@ import type { Readable } from "node:stream";
 import { callEngine, type Engine } from "./connection.ts";
 import type { ContainerState } from "./running-container.ts";
 
-const KILLED = 128 + 9;
 /** The engine hears of the kernel's kill from elsewhere than of the container's end; one may come this much later. */
 const EVENT_LAG_MS = 1_000;
 const GIVE_UP_MS = 5_000;
 
 /**
  * Whether the kernel killed a process of the stopped container for want of memory. The container's state says so, but an
- * engine that hears of it late has not put it there yet: then, after a SIGKILL, the engine's events are asked, all by its
- * own clock. What cannot be found out counts as no.
+ * engine that hears of it late has not put it there yet: then, of a container that failed, the engine's events are asked, all by
+ * its own clock. What cannot be found out counts as no.
  */
 export async function ranOutOfMemory(
   engine: Engine,
@@ -18,7 +17,7 @@ export async function ranOutOfMemory(
   state: ContainerState,
 ): Promise<boolean> {
   if (state.OOMKilled) return true;
-  if (state.ExitCode !== KILLED) return false;
+  if (state.ExitCode === 0) return false;
   try {
     return await hasEvent(engine, containerId, state);
   } catch {
