@@ -14,7 +14,11 @@ export async function findChildren(store: Store, { run, jobs }: RunDetail): Prom
   );
 }
 
-async function findChild(store: Store, { id: jobId, attempt }: JobRecord): Promise<RunRecord | undefined> {
+/** The run that the newest attempt of a trigger job has started, or taken over from lost ones. */
+export async function findChild(
+  store: Store,
+  { id: jobId, attempt }: JobRecord,
+): Promise<RunRecord | undefined> {
   for (let number = attempt; number > 0; number -= 1) {
     const child = await store.readRunRecord(childRunId({ jobId, attempt: number }));
     if (child !== undefined) return child;

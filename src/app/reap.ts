@@ -1,7 +1,7 @@
-import { childRunId } from "../run/child-run.ts";
 import { pause } from "../run/persist.ts";
 import { type Lease, TERMINAL_JOB_STATES, TERMINAL_RUN_STATUSES } from "../run/records.ts";
 import type { Store } from "../run/store.ts";
+import { findChild } from "./child-runs.ts";
 import type { QueueObserver } from "./queue-event.ts";
 
 const REAP_MS = 5_000;
@@ -41,12 +41,12 @@ export async function reapQueue(store: Store, observe: QueueObserver, signal: Ab
 export async function reap(store: Store, lease: Lease): Promise<boolean> {
   const result = await store.execute(lease.runId, { type: "reap", lease });
   if (result?.kind !== "done") return false;
-  const child = await store.readRunRecord(childRunId(lease));
-  if (child === undefined || TERMINAL_RUN_STATUSES.has(child.status)) return true;
   const { run, jobs } = (await store.readRun(lease.runId))!;
   const job = jobs.find(({ id }) => id === lease.jobId);
   if (job === undefined || !TERMINAL_JOB_STATES.has(job.state)) return true;
-  if (run.plan.jobs[job.index]?.trigger?.depend === true)
+  if (run.plan.jobs[job.index]?.trigger?.depend !== true) return true;
+  const child = await findChild(store, job);
+  if (child !== undefined && !TERMINAL_RUN_STATUSES.has(child.status))
     await store.execute(child.id, { type: "request_cancel", actor: run.pipeline });
   return true;
 }

@@ -57,17 +57,20 @@ async function createChild(context: AttemptContext, attempt: Attempt): Promise<R
   return context.persist("start a pipeline", create, storing.giveUp);
 }
 
-/** An attempt whose worker was lost had started a run, which went on without it: it is not started again. */
+/** An attempt whose worker was lost had started a run, or taken one up, which went on without it: it is not started again. */
 async function childOfLost(
   { store, persist }: AttemptContext,
   { run, lease, storing }: Attempt,
 ): Promise<RunRecord | undefined> {
-  const number = lease.attempt - 1;
+  const { jobId } = lease;
   const read = async () => {
-    const attempts = (await store.readRun(run.id))?.attempts ?? [];
-    const last = attempts.find((each) => each.jobId === lease.jobId && each.number === number);
-    if (last?.failureReason !== "worker_lost") return undefined;
-    return store.readRunRecord(childRunId({ jobId: lease.jobId, attempt: number }));
+    const attempts = (await store.readRun(run.id))?.attempts.filter((each) => each.jobId === jobId) ?? [];
+    for (let attempt = lease.attempt - 1; attempt > 0; attempt -= 1) {
+      const earlier = attempts.find(({ number }) => number === attempt);
+      if (earlier?.failureReason !== "worker_lost") return undefined;
+      const child = await store.readRunRecord(childRunId({ jobId, attempt }));
+      if (child !== undefined) return child;
+    }
   };
   return persist("read a run", read, storing.giveUp);
 }

@@ -152,21 +152,28 @@ test("two workers of a queue share the work, and one that takes a trigger job ov
   await Promise.all(all);
 });
 
-/** A worker starts the pipeline of a job and is lost. */
-async function loseParent(orchestra: Orchestra, change: Partial<PlannedJob>): Promise<void> {
+/** So many workers, one after the other, start or take up the pipeline of a job and are lost; then one ends what is left. */
+async function loseParent(orchestra: Orchestra, change: Partial<PlannedJob>, losses: number): Promise<void> {
   const { store } = orchestra;
   const job = plannedJob("slow", { tags: ["gpu"] });
   await store.createRun(newRun("parent", planOf([starting([job], true, change)])));
-  await using lost = orchestra.worker({ name: "lost" });
-  const leave = new AbortController();
-  const working = lost.run(leave.signal);
-  await until(async () => (await childOf(orchestra)) !== undefined);
-  leave.abort("detach");
-  await working;
-  await store.expireLeasesOf("lost");
-  const [lease] = await store.findExpiredLeases("queue");
-  expect(await reap(store, lease!)).toBe(true);
-  expect(await reap(store, lease!)).toBe(false);
+  for (let attempt = 1; attempt <= losses; attempt += 1) {
+    const name = `lost-${attempt}`;
+    await using lost = orchestra.worker({ name });
+    const leave = new AbortController();
+    const working = lost.run(leave.signal);
+    const logOf = async () => {
+      const at = { jobId: "parent-0", attempt, offset: 0, maxBytes: 10_000 };
+      return new TextDecoder().decode((await store.readLog(at)).bytes);
+    };
+    await until(async () => (await logOf()).includes("started web/start #1"));
+    leave.abort("detach");
+    await working;
+    await store.expireLeasesOf(name);
+    const [lease] = await store.findExpiredLeases("queue");
+    expect(await reap(store, lease!)).toBe(true);
+    expect(await reap(store, lease!)).toBe(false);
+  }
   const other = orchestra.worker({
     name: "other",
     scope: { kind: "queue", executors: ["fake"], labels: ["gpu"] },
@@ -179,18 +186,24 @@ async function loseParent(orchestra: Orchestra, change: Partial<PlannedJob>): Pr
   await all;
 }
 
-test("a pipeline whose starter was lost is canceled, or followed by the next attempt", async () => {
-  for (const max of [0, 1] as const) {
+test.each([
+  [0, 1],
+  [1, 1],
+  [1, 2],
+  [2, 2],
+] as const)(
+  "with %i retries, a pipeline whose starter was lost %i times is followed or canceled",
+  async (max, losses) => {
     await using orchestra = await Orchestra.open();
-    await loseParent(orchestra, { retry: { max, when: [], exitCodes: [] } });
+    await loseParent(orchestra, { retry: { max, when: [], exitCodes: [] } }, losses);
     const { run, jobs } = (await orchestra.store.readRun("parent"))!;
     expect(await orchestra.store.findRuns({ pipeline: "web/start" })).toHaveLength(1);
     const child = await childOf(orchestra);
-    if (max === 1) expect([run.status, child.status]).toEqual(["success", "success"]);
+    if (max >= losses) expect([run.status, child.status]).toEqual(["success", "success"]);
     else {
       expect([run.status, child.status]).toEqual(["failed", "canceled"]);
-      expect(jobs[0]).toMatchObject({ failureReason: "worker_lost", attempt: 1 });
+      expect(jobs[0]).toMatchObject({ failureReason: "worker_lost", attempt: losses });
     }
-    expect(orchestra.engine.started).toEqual(max === 1 ? ["slow"] : []);
-  }
-});
+    expect(orchestra.engine.started).toEqual(max >= losses ? ["slow"] : []);
+  },
+);
